@@ -1,0 +1,1 @@
+"""pdesolve: declare a PDE once, in symbols; solve it by interchangeable backends."""

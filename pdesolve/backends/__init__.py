@@ -1,0 +1,1 @@
+"""Solvers that are interchangeable on one declaration; none imports another."""

@@ -1,0 +1,141 @@
+"""The contract between the driver and a method.
+
+A backend holds its method and nothing else: no loop over the budget, no file, no progress bar, no timer.
+`pdesolve.driver.solve` owns those. To add a method, derive from `Backend`, add it to
+`pdesolve.backends.registry` and inherit the conformance tests.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..declare import Problem
+from ..declare.domain import Array
+from ..solution.field import Field
+from ..solution.status import Status
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """Facts about a method that callers query instead of asking for its name."""
+
+    time_marching: bool = False
+    needs_tensor_grid: bool = False
+    gives_uncertainty: bool = False
+    identifies_parameters: bool = False
+    stochastic: bool = False
+    devices: tuple[str, ...] = ("cpu",)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the driver tells a backend about the run: arguments, never global state.
+
+    ``seed`` starts the run's generators; ``budget`` (seconds) and ``steps`` let a method decide whether
+    compilation is repaid; ``resuming`` asks `start` to skip costly preparation that a checkpoint brings.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str = "float64"
+    budget: float | None = None
+    steps: int | None = None
+    resuming: bool = False
+
+    def generator(self, stream: int = 0) -> torch.Generator:
+        """A torch generator for one purpose; streams of one seed are independent."""
+        import torch
+
+        entropy = np.random.SeedSequence([self.seed, stream]).generate_state(1, np.uint64)[0]
+        return torch.Generator().manual_seed(int(entropy >> 1))
+
+    def rng(self, stream: int = 0) -> np.random.Generator:
+        """A NumPy generator for one purpose; streams of one seed are independent."""
+        return np.random.default_rng([self.seed, stream])
+
+
+@dataclass
+class Progress:
+    """What one unit of work reports to the driver.
+
+    Attributes:
+        loss: the objective after this step; must be finite, else the driver stops.
+        merit: a number that falls as the solution improves and is comparable over the whole run (for
+            instance the residual at held-out points); the driver keeps the state with the least. None
+            where this step did not measure it.
+        fraction: share of the method's own work that is done, 0 to 1; None where unknown.
+        status: set where the method itself ends the run.
+        message: why it ended, or a short word on the stage for the progress bar.
+        terms: loss of each term by name, where known.
+    """
+
+    loss: float
+    merit: float | None = None
+    fraction: float | None = None
+    status: Status | None = None
+    message: str = ""
+    terms: Mapping[str, float] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """A method. Concrete backends are frozen dataclasses of options.
+
+    Equation of the contract: ``field(advance^n(start(problem, context)))`` is the answer after n units
+    of work, and `restore(problem, field.arrays())` equals `field`.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    citations: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def supports(self, problem: Problem) -> list[str]:
+        """Reasons why this backend cannot solve the problem; empty where it can."""
+
+    @abstractmethod
+    def start(self, problem: Problem, context: Context) -> Any:
+        """Everything that depends on the problem alone: lower, compile, factorise.
+
+        The state is a dataclass of tensors, arrays, numbers, generators and such dataclasses; the driver
+        writes it to checkpoints. Fields with ``metadata={"transient": True}`` are left out and must be
+        rebuilt here.
+        """
+
+    @abstractmethod
+    def advance(self, state: Any) -> Progress:
+        """One unit of work, in place: an optimiser step, a time step, a Newton step."""
+
+    @abstractmethod
+    def field(self, state: Any) -> Field:
+        """The current answer, independent of later changes of the state."""
+
+    @abstractmethod
+    def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
+        """The field from the arrays that ``field.arrays()`` gave, for loading a file."""
+
+    # -- optional ----------------------------------------------------------------------------------
+
+    def parameters(self, state: Any) -> dict[str, float]:
+        """Estimates of the unknown parameters."""
+        return {}
+
+    def error_estimate(self, state: Any) -> float | None:
+        """The method's own estimate of its relative error, where it has one."""
+        return None
+
+    def collocation_points(self, state: Any) -> Array | None:
+        """The points (n, d) at which the residual was last minimised, where there are such."""
+        return None
+
+    def diagnose(self, state: Any) -> str:
+        """Where a non-finite loss comes from: term and point, for the message to the user."""
+        return "the loss"

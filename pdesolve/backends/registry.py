@@ -1,0 +1,55 @@
+"""Backends by name, imported when they are used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..declare.errors import PDESolveError
+from .base import Backend
+
+BACKENDS = {
+    "pinn": "pdesolve.backends.pinn:PINN",
+    "spectral": "pdesolve.backends.spectral:Spectral",
+}
+"""Name and ``module:class`` of each backend."""
+
+
+class UnknownBackendError(PDESolveError):
+    """No backend has this name."""
+
+
+class BackendOptionError(PDESolveError):
+    """A backend does not know an option, or the option has a wrong value."""
+
+
+def backend_class(name: str) -> type[Backend]:
+    """The class of a backend.
+
+    Raises:
+        UnknownBackendError: no backend has this name.
+    """
+    if name not in BACKENDS:
+        raise UnknownBackendError(
+            "backend", f"one of {', '.join(BACKENDS)}", repr(name), "See `pdesolve backends`."
+        )
+    module, _, attribute = BACKENDS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+
+def make_backend(name: str, **options: Any) -> Backend:
+    """A backend with options set.
+
+    Raises:
+        BackendOptionError: an option is unknown.
+    """
+    from dataclasses import fields
+
+    cls = backend_class(name)
+    known = [f.name for f in fields(cls) if f.init]  # type: ignore[arg-type]
+    wrong = [key for key in options if key not in known]
+    if wrong:
+        raise BackendOptionError(
+            f"backend {name!r}", f"options among {', '.join(known)}", ", ".join(wrong), "See `pdesolve backends`."
+        )
+    return cls(**options)

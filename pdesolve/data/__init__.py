@@ -1,0 +1,1 @@
+"""Data sets of families of problems."""

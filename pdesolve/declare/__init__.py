@@ -1,0 +1,33 @@
+"""What a PDE is: coordinates, unknowns, equations, conditions, domains. No torch in here."""
+
+from .conditions import Condition, Dirichlet, Initial, Neumann, Observations, Periodic, Robin, Value
+from .domain import Box, Domain, Grid, Interval, Time
+from .errors import DeclarationError, PDESolveError, PDESolveWarning
+from .problem import Problem, Term
+from .reference import Reference
+from .symbols import coordinates, parameter, unknown
+
+__all__ = [
+    "Box",
+    "Condition",
+    "DeclarationError",
+    "Dirichlet",
+    "Domain",
+    "Grid",
+    "Initial",
+    "Interval",
+    "Neumann",
+    "Observations",
+    "PDESolveError",
+    "PDESolveWarning",
+    "Periodic",
+    "Problem",
+    "Reference",
+    "Robin",
+    "Term",
+    "Time",
+    "Value",
+    "coordinates",
+    "parameter",
+    "unknown",
+]

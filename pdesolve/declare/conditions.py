@@ -1,0 +1,266 @@
+"""Conditions: what holds at the start, on the boundary, at points, or was observed.
+
+Each condition names the part it holds on (``on="left"``, several names, or all faces when omitted) and is
+written as an equation residual = 0. Data may be a number, a SymPy expression in the coordinates and
+parameters, or a function ``f(points) -> values`` from an (n, d) array to an (n,) array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from .domain import INITIAL, Array, Domain
+from .errors import BoundaryDataError, ExpressionTypeError, PeriodicPairError
+
+Data = sp.Expr | Callable[[Array], Array]
+
+
+def as_data(value: Any, who: str) -> Data:
+    """A number or expression as a SymPy expression; a function as it is; a string is refused."""
+    if isinstance(value, str) or value is None:
+        raise ExpressionTypeError(
+            who,
+            "a number, a SymPy expression or a function of points",
+            repr(value),
+            "Strings are never evaluated: build the expression from coordinates() and sympy functions.",
+        )
+    if callable(value) and not isinstance(value, sp.Basic):
+        return value  # type: ignore[no-any-return]
+    try:
+        expression = sp.sympify(value)
+    except (sp.SympifyError, TypeError, ValueError):
+        expression = None
+    if not isinstance(expression, sp.Expr):
+        raise ExpressionTypeError(
+            who, "a number, a SymPy expression or a function of points", repr(value), "Give one of these."
+        )
+    return expression
+
+
+def normal_symbols(domain: Domain) -> tuple[sp.Symbol, ...]:
+    """Symbols n_x, n_y, … of the outward normal, which boundary residuals are written with."""
+    return tuple(sp.Symbol(f"n_{axis.coordinate.name}", real=True) for axis in domain.space)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Base of all conditions: ``residual = 0`` for one unknown on some parts."""
+
+    unknown: AppliedUndef
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__.lower()
+
+    @property
+    def who(self) -> str:
+        return f"{type(self).__name__}({self.unknown.func.__name__})"
+
+    def parts(self, domain: Domain) -> tuple[str, ...]:
+        """Names of the boundary parts it holds on; empty for conditions at points."""
+        return ()
+
+
+@dataclass(frozen=True)
+class BoundaryCondition(Condition):
+    """a u + b ∂u/∂n = g on the named faces; the concrete classes fix a and b."""
+
+    value: Data = field(default_factory=lambda: sp.Integer(0))
+    on: str | Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_data(self.value, self.who))
+        if self.on is not None:
+            on = (self.on,) if isinstance(self.on, str) else tuple(self.on)
+            object.__setattr__(self, "on", on)
+
+    def parts(self, domain: Domain) -> tuple[str, ...]:
+        if self.on is None:
+            return tuple(face.name for face in domain.faces)
+        return tuple(self.on)
+
+    def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
+        """(a, b) of a u + b ∂u/∂n = g."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+    def operator(self, domain: Domain) -> sp.Expr:
+        """a u + b n·∇u, with the normal's symbols of `normal_symbols`."""
+        a, b = self.coefficients()
+        flux = sum(
+            n * self.unknown.diff(axis.coordinate)
+            for n, axis in zip(normal_symbols(domain), domain.space, strict=True)
+        )
+        return sp.sympify(a * self.unknown + b * flux)
+
+
+@dataclass(frozen=True)
+class Dirichlet(BoundaryCondition):
+    """u = g on the named faces (all faces when ``on`` is omitted).
+
+    >>> Dirichlet(u, 0, on="left")                                          # doctest: +SKIP
+    """
+
+    def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
+        return sp.Integer(1), sp.Integer(0)
+
+
+@dataclass(frozen=True)
+class Neumann(BoundaryCondition):
+    """∂u/∂n = g on the named faces, n the outward normal."""
+
+    def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
+        return sp.Integer(0), sp.Integer(1)
+
+
+@dataclass(frozen=True)
+class Robin(BoundaryCondition):
+    """a u + b ∂u/∂n = g on the named faces, n the outward normal.
+
+    ``Robin(u, 1, on="right", a=2, b=1)`` is 2u + ∂u/∂n = 1.
+    """
+
+    a: Any = 1
+    b: Any = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "a", sp.sympify(self.a))
+        object.__setattr__(self, "b", sp.sympify(self.b))
+
+    def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
+        return self.a, self.b
+
+
+@dataclass(frozen=True)
+class Initial(Condition):
+    """u = g at the start of time, or ``Initial(u.diff(t), g)`` for its time derivative."""
+
+    unknown: Any  # u or Derivative(u, t)
+    value: Data
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_data(self.value, "Initial()"))
+        given = self.unknown
+        order = 0
+        if isinstance(given, sp.Derivative):
+            order = sum(count for _, count in given.variable_count)
+            object.__setattr__(self, "unknown", given.expr)
+        object.__setattr__(self, "_order", int(order))
+        object.__setattr__(self, "_operator", given)
+
+    @property
+    def order(self) -> int:
+        """Order of the time derivative that is prescribed: 0 or 1."""
+        return int(self._order)  # type: ignore[attr-defined]
+
+    @property
+    def operator(self) -> sp.Expr:
+        return self._operator  # type: ignore[attr-defined, no-any-return]
+
+    def parts(self, domain: Domain) -> tuple[str, ...]:
+        return (INITIAL,)
+
+
+@dataclass(frozen=True)
+class Periodic(Condition):
+    """u and all its derivatives agree on opposite faces.
+
+    ``Periodic(u)`` holds on every space axis, ``Periodic(u, x)`` along x. Face names may be given
+    instead, always as the matching pair: ``Periodic(u, ("left", "right"))``.
+    """
+
+    along: Any = None
+
+    def axes(self, domain: Domain) -> tuple[int, ...]:
+        """Indices of the periodic axes.
+
+        Raises:
+            PeriodicPairError: the names are no matching pair of faces, or no space coordinate.
+        """
+        if self.along is None:
+            return tuple(range(len(domain.space)))
+        items = (
+            self.along
+            if isinstance(self.along, Sequence) and not isinstance(self.along, str)
+            else (self.along,)
+        )
+        axes = set()
+        faces = []
+        for item in items:
+            if isinstance(item, sp.Symbol):
+                space = [axis.coordinate for axis in domain.space]
+                if item not in space:
+                    raise PeriodicPairError(
+                        self.who, f"a space coordinate of {space}", str(item), "Name a space axis."
+                    )
+                axes.add(space.index(item))
+            else:
+                faces.append(domain.face(item))
+        for face in faces:
+            if not any(other.axis == face.axis and other.side == -face.side for other in faces):
+                raise PeriodicPairError(
+                    self.who,
+                    "both faces of an axis",
+                    f"{face.name!r} without its opposite face",
+                    f"Write Periodic({self.unknown.func.__name__}, {domain.coordinates[face.axis]}).",
+                )
+            axes.add(face.axis)
+        return tuple(sorted(axes))
+
+    def parts(self, domain: Domain) -> tuple[str, ...]:
+        axes = self.axes(domain)
+        return tuple(face.name for face in domain.faces if face.axis in axes)
+
+
+@dataclass(frozen=True)
+class Value(Condition):
+    """u = g at one point, for instance a pressure gauge: ``Value(p, 0, at={x: 0, y: 0})``.
+
+    Coordinates that are left out stay free: a gauge in a transient flow holds at all times.
+    """
+
+    value: Data = field(default_factory=lambda: sp.Integer(0))
+    at: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_data(self.value, self.who))
+        if not self.at:
+            raise BoundaryDataError(
+                self.who, "at least one fixed coordinate", "none", "Write at={x: 0, y: 0}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Observations(Condition):
+    """Measured values of an unknown at points, with the standard deviation of their noise.
+
+    ``points`` has shape (n, d), coordinates in the order of the domain (time last); ``values`` (n,).
+    """
+
+    points: Any = None
+    values: Any = None
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        try:
+            points = np.asarray(self.points, dtype=np.float64)
+            values = np.asarray(self.values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BoundaryDataError(self.who, "numeric arrays", str(error), "Give arrays.") from error
+        if points.ndim != 2 or values.shape != points.shape[:1] or len(values) == 0:
+            raise BoundaryDataError(
+                self.who,
+                "points (n, d) and values (n,)",
+                f"shapes {points.shape} and {values.shape}",
+                "Give one value for each point.",
+            )
+        if not (np.isfinite(points).all() and np.isfinite(values).all()):
+            raise BoundaryDataError(self.who, "finite numbers", "NaN or inf", "Drop the rows that are missing.")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "values", values)

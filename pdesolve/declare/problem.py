@@ -1,0 +1,334 @@
+"""`Problem`: a PDE declared once, in symbols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from .conditions import (
+    BoundaryCondition,
+    Condition,
+    Initial,
+    Observations,
+    Periodic,
+    Value,
+    normal_symbols,
+)
+from .domain import INSIDE, Array, Domain
+from .errors import ExpressionTypeError
+from .reference import Reference, as_reference
+from .symbols import Parameter, applied_functions
+
+DATA = sp.Symbol("data", real=True)
+"""Stands in a term's expression for values that come from a function or from observations."""
+
+MultiIndex = tuple[int, ...]
+"""Derivative order in each coordinate, in the order of the domain: (2, 0) is u_xx of u(x, t)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One scalar residual ``expression = 0`` and where it holds.
+
+    Attributes:
+        name: for messages and reports, for instance ``"dirichlet u on left"``.
+        expression: in unknowns, their derivatives, coordinates, parameters and `DATA`; known parameters
+            and normals are already numbers.
+        region: ``"inside"`` or a boundary part.
+        data: gives the values of `DATA` at points (n, d), where the expression holds it.
+        points: the only points at which the term holds (observations), shape (n, d).
+        fixed: coordinates (by index) that are pinned (a gauge at a point).
+        condition: the condition it was made from, or None for an equation.
+    """
+
+    name: str
+    expression: sp.Expr
+    region: str
+    data: Callable[[Array], Array] | None = None
+    points: Array | None = None
+    fixed: Mapping[int, float] = field(default_factory=dict)
+    condition: Condition | None = None
+
+    @property
+    def is_equation(self) -> bool:
+        return self.condition is None
+
+    def sample(self, domain: Domain, n: int, rng: np.random.Generator, method: str = "sobol") -> Array:
+        """About ``n`` points (n, d) at which the term holds; fixed point sets are returned whole."""
+        if self.points is not None:
+            return np.asarray(self.points)
+        if len(self.fixed) == len(domain.axes):
+            n = 1
+        points = domain.sample(n, rng, self.region, method)
+        for axis, value in self.fixed.items():
+            points[:, axis] = value
+        return points
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A PDE with its domain, conditions and parameters; validated when it is made.
+
+    Args:
+        name: a short name, used in files and reports.
+        equations: each is ``= 0``, or a `sympy.Eq`; a dictionary gives them names.
+        domain: `Interval`, `Box` and `Time`, multiplied.
+        conditions: see `pdesolve.declare.conditions`.
+        parameters: value of each known parameter.
+        unknowns: their order in results; by default the order in which conditions, then equations, name
+            them.
+        reference: a closed form (expression, or one for each unknown in a dictionary), a function from
+            (n, d) points to (n, k) values, a backend's name, or a `Reference`.
+        units: unit of each unknown and coordinate, for files and pictures.
+        vectors: names for groups of unknowns that form a vector, ``{"velocity": (u, v)}``.
+        description: one or two sentences; sources with equation numbers.
+        allow_ill_posed: accept backward diffusion.
+
+    Raises:
+        DeclarationError: a subclass for each kind of mistake, with what to do about it.
+    """
+
+    name: str
+    equations: Any
+    domain: Domain
+    conditions: Sequence[Condition] = ()
+    parameters: Mapping[sp.Symbol, Any] = field(default_factory=dict)
+    unknowns: tuple[AppliedUndef, ...] = ()
+    reference: Any = None
+    units: Mapping[Any, str] = field(default_factory=dict)
+    vectors: Mapping[str, tuple[AppliedUndef, ...]] = field(default_factory=dict)
+    description: str = ""
+    allow_ill_posed: bool = False
+
+    def __post_init__(self) -> None:
+        from .validation import validate  # here: validation speaks of Problem
+
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("equations", _named_equations(self.equations))
+        put("conditions", tuple(self.conditions))
+        put("parameters", dict(self.parameters))
+        put("unknowns", tuple(self.unknowns) or self._find_unknowns())
+        validate(self)
+        put("reference", as_reference(self.reference, self.unknowns))
+
+    def _find_unknowns(self) -> tuple[AppliedUndef, ...]:
+        expressions = [c.unknown for c in self.conditions] + list(self.equations.values())
+        found: dict[AppliedUndef, None] = {}
+        for expression in expressions:
+            for function in applied_functions(sp.sympify(expression)):
+                found.setdefault(function)
+        in_equations = {f for e in self.equations.values() for f in applied_functions(e)}
+        return tuple(f for f in found if f in in_equations)
+
+    # -- what it is made of ------------------------------------------------------------------------
+
+    @property
+    def coordinates(self) -> tuple[sp.Symbol, ...]:
+        """Space coordinates, then time: the order of columns in every array of points."""
+        return self.domain.coordinates
+
+    @property
+    def unknown_names(self) -> tuple[str, ...]:
+        return tuple(u.func.__name__ for u in self.unknowns)
+
+    @property
+    def unknown_parameters(self) -> tuple[Parameter, ...]:
+        """Parameters to be identified, in order of name."""
+        found = {
+            symbol
+            for term in self.terms
+            for symbol in term.expression.free_symbols
+            if isinstance(symbol, Parameter) and symbol.unknown
+        }
+        return tuple(sorted(found, key=lambda symbol: symbol.name))
+
+    def substitute(self, expression: sp.Expr) -> sp.Expr:
+        """The expression with the known parameters' values put in."""
+        return sp.sympify(expression).subs(self.parameters)
+
+    def of_type(self, kind: type[Condition]) -> Iterator[Any]:
+        """The conditions of one class (or a subclass)."""
+        return (c for c in self.conditions if isinstance(c, kind))
+
+    def periodic_axes(self, unknown: AppliedUndef) -> tuple[int, ...]:
+        """Indices of the axes along which an unknown is periodic."""
+        axes: set[int] = set()
+        for condition in self.of_type(Periodic):
+            if condition.unknown == unknown:
+                axes.update(condition.axes(self.domain))
+        return tuple(sorted(axes))
+
+    def derivatives(self, expression: sp.Expr) -> dict[sp.Expr, tuple[int, MultiIndex]]:
+        """Unknowns and derivatives in an expression: which unknown, and its order in each coordinate."""
+        found: dict[sp.Expr, tuple[int, MultiIndex]] = {}
+        for node in expression.atoms(AppliedUndef, sp.Derivative):
+            if isinstance(node, sp.Derivative) and node.expr in self.unknowns:
+                counts = dict(node.variable_count)
+                index = tuple(int(counts.get(c, 0)) for c in self.coordinates)
+                found[node] = (self.unknowns.index(node.expr), index)
+            elif node in self.unknowns:
+                found[node] = (self.unknowns.index(node), (0,) * len(self.coordinates))
+        return found
+
+    def order(self, unknown: AppliedUndef, coordinate: sp.Symbol) -> int:
+        """Highest order of derivative of an unknown in one coordinate, over all equations."""
+        k, i = self.unknowns.index(unknown), self.domain.axis_index(coordinate)
+        orders = [
+            index[i]
+            for equation in self.equations.values()
+            for which, index in self.derivatives(self.substitute(equation)).values()
+            if which == k
+        ]
+        return max(orders, default=0)
+
+    def time_order(self, unknown: AppliedUndef) -> int:
+        """Highest order of time derivative of an unknown; 0 in a steady problem."""
+        time = self.domain.time
+        return 0 if time is None else self.order(unknown, time.coordinate)
+
+    # -- the residuals it consists of --------------------------------------------------------------
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Equations, then conditions, each as a residual on its region.
+
+        Periodicity is not among them: a backend represents it exactly or does not support the problem.
+        """
+        terms = [
+            Term(name, self.substitute(expression), INSIDE) for name, expression in self.equations.items()
+        ]
+        for condition in self.conditions:
+            terms += self._condition_terms(condition)
+        return tuple(terms)
+
+    def _condition_terms(self, condition: Condition) -> list[Term]:
+        name = f"{condition.kind} {condition.unknown.func.__name__}"
+        if isinstance(condition, Observations):
+            values = condition.values
+            return [
+                Term(
+                    name,
+                    condition.unknown - DATA,
+                    INSIDE,
+                    data=lambda points: values,
+                    points=condition.points,
+                    condition=condition,
+                )
+            ]
+        if isinstance(condition, Value):
+            expression, data = self._minus_data(condition.unknown, condition.value)
+            fixed = {self.domain.axis_index(c): float(v) for c, v in condition.at.items()}
+            return [Term(name, expression, INSIDE, data=data, fixed=fixed, condition=condition)]
+        if isinstance(condition, Initial):
+            expression, data = self._minus_data(condition.operator, condition.value)
+            of = "" if condition.order == 0 else " (time derivative)"
+            return [Term(name + of, expression, "initial", data=data, condition=condition)]
+        if isinstance(condition, BoundaryCondition):
+            terms = []
+            for part in condition.parts(self.domain):
+                normal = dict(
+                    zip(normal_symbols(self.domain), map(float, self.domain.normal(part)), strict=True)
+                )
+                operator = condition.operator(self.domain).subs(normal)
+                expression, data = self._minus_data(operator, condition.value)
+                terms.append(Term(f"{name} on {part}", expression, part, data=data, condition=condition))
+            return terms
+        return []
+
+    def _minus_data(self, operator: sp.Expr, data: Any) -> tuple[sp.Expr, Callable[[Array], Array] | None]:
+        if isinstance(data, sp.Expr):
+            return self.substitute(operator - data), None
+        return self.substitute(operator) - DATA, data
+
+    # -- identity and transformation ---------------------------------------------------------------
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the declaration: checkpoints and results of another problem are told apart by it."""
+        described = [
+            self.name,
+            {name: sp.srepr(e) for name, e in self.equations.items()},
+            [(a.coordinate.name, sp.srepr(a.lower), sp.srepr(a.upper), a.is_time) for a in self.domain.axes],
+            [_describe(c, self.domain) for c in self.conditions],
+            sorted((str(k), sp.srepr(sp.sympify(v))) for k, v in self.parameters.items()),
+        ]
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+    def replace(self, **changes: Any) -> Problem:
+        """A copy with some fields changed, validated anew."""
+        return replace(self, **changes)
+
+    def manufacture(self, fields: Mapping[AppliedUndef, Any] | None = None, **by_name: Any) -> Problem:
+        """The same problem with the forcing and data that make given fields exact.
+
+        >>> problem.manufacture(u=sp.sin(x) * sp.exp(-t))                   # doctest: +SKIP
+
+        Every operator acts on the given field; what it yields is subtracted as a source or as data. The
+        result's reference is the given field.
+        """
+        from .manufacture import manufacture
+
+        chosen = {**(fields or {})}
+        for unknown in self.unknowns:
+            if unknown.func.__name__ in by_name:
+                chosen[unknown] = by_name.pop(unknown.func.__name__)
+        if by_name:
+            raise ExpressionTypeError(
+                "manufacture()",
+                f"fields for {', '.join(self.unknown_names)}",
+                ", ".join(by_name),
+                "Name an unknown.",
+            )
+        return manufacture(self, chosen)
+
+
+def _named_equations(given: Any) -> dict[str, sp.Expr]:
+    """Equations as residuals ``= 0``, with names, derivatives carried out."""
+    if isinstance(given, Mapping):
+        items = list(given.items())
+    elif isinstance(given, sp.Basic | str) or not isinstance(given, Sequence):
+        items = [("equation", given)]
+    elif len(given) == 1:
+        items = [("equation", given[0])]
+    else:
+        items = [(f"equation {i}", equation) for i, equation in enumerate(given, 1)]
+    equations = {}
+    for name, equation in items:
+        if isinstance(equation, sp.Equality):
+            equation = equation.lhs - equation.rhs
+        if not isinstance(equation, sp.Expr):
+            raise ExpressionTypeError(
+                f"Problem, {name}",
+                "a SymPy expression or sympy.Eq",
+                repr(equation),
+                "Strings are never evaluated: build it from unknown() and coordinates().",
+            )
+        equations[name] = equation.doit()
+    return equations
+
+
+def _describe(condition: Condition, domain: Domain) -> list[str]:
+    """A condition as text, for the digest."""
+    value = getattr(condition, "value", None)
+    if isinstance(condition, Observations):
+        content = condition.points.tobytes() + condition.values.tobytes()
+        text = hashlib.sha256(content).hexdigest()
+    elif isinstance(value, sp.Basic):
+        text = sp.srepr(value)
+    else:
+        text = getattr(value, "__qualname__", type(value).__qualname__)
+    extra = [str(getattr(condition, name, "")) for name in ("a", "b", "at", "noise", "order")]
+    return [condition.kind, str(condition.unknown), ",".join(condition.parts(domain)), text, *extra]
+
+
+__all__ = ["DATA", "MultiIndex", "Problem", "Reference", "Term"]

@@ -1,0 +1,126 @@
+"""The symbols a PDE is written in: coordinates, unknowns and parameters.
+
+All three follow `sympy.symbols`: one name gives one symbol, several give a tuple.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
+
+from .errors import NameClashError, ParameterValueError, UndeclaredSymbolError
+
+
+def _names(names: str, who: str) -> list[str]:
+    found = names.replace(",", " ").split()
+    if not found:
+        raise UndeclaredSymbolError(who, "at least one name", repr(names), 'Write for instance "x t".')
+    if len(set(found)) < len(found):
+        raise NameClashError(who, "different names", repr(names), "Use each name once.")
+    return found
+
+
+def _one_or_tuple(items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else tuple(items)
+
+
+def coordinates(names: str) -> Any:
+    """Real coordinates, space and time alike; the domain says which one is time.
+
+    >>> x, t = coordinates("x t")
+    """
+    return _one_or_tuple([sp.Symbol(name, real=True) for name in _names(names, "coordinates()")])
+
+
+def unknown(names: str, *args: sp.Symbol) -> Any:
+    """Unknown real fields u(x, …, t), to be solved for.
+
+    >>> x, t = coordinates("x t")
+    >>> u, v = unknown("u v", x, t)
+    >>> u.diff(x, 2)
+    Derivative(u(x, t), (x, 2))
+    """
+    if not args or not all(isinstance(a, sp.Symbol) for a in args):
+        raise UndeclaredSymbolError(
+            f"unknown({names!r})",
+            "the coordinates it depends on",
+            str(args),
+            'Write unknown("u", x, t) with symbols from coordinates().',
+        )
+    return _one_or_tuple([UndefinedFunction(name, real=True)(*args) for name in _names(names, "unknown()")])
+
+
+class Parameter(sp.Symbol):
+    """A number in the equations: known (given in ``Problem.parameters``) or to be identified.
+
+    ``unknown=True`` makes it part of the solution: it starts at ``start`` and, with ``positive=True``,
+    stays above zero. Observations must then be declared that determine it.
+    """
+
+    unknown: bool
+    start: float | None
+
+    def __new__(
+        cls, name: str, *, unknown: bool = False, start: float | None = None, positive: bool = False
+    ) -> Parameter:
+        assumptions = {"positive": True} if positive else {"real": True}
+        symbol = sp.Symbol.__xnew__(cls, name, **assumptions)
+        symbol.unknown = unknown
+        symbol.start = None if start is None else float(start)
+        return symbol
+
+    @property
+    def must_be_positive(self) -> bool:
+        return bool(self.is_positive)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.name,), {
+            "unknown": self.unknown,
+            "start": self.start,
+            "positive": self.must_be_positive,
+        }
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.unknown, str(self.start))
+
+
+def parameter(
+    names: str, *, unknown: bool = False, start: float | None = None, positive: bool = False
+) -> Any:
+    """Parameters of the equations.
+
+    A known parameter gets its value from ``Problem(parameters={nu: 0.01})``. An unknown one
+    (``parameter("nu", unknown=True, start=0.1, positive=True)``) is identified from `Observations`.
+
+    Raises:
+        ParameterValueError: an unknown parameter has no ``start``, or a start that breaks ``positive``.
+    """
+    for name in _names(names, "parameter()"):
+        if unknown and start is None:
+            raise ParameterValueError(
+                f"parameter({name!r})",
+                "a start value for an unknown parameter",
+                "none",
+                "Add start=..., a number of the right order of magnitude.",
+            )
+        if positive and start is not None and not start > 0:
+            raise ParameterValueError(
+                f"parameter({name!r})",
+                "a positive start value",
+                str(start),
+                "Give start > 0 or drop positive=True.",
+            )
+    return _one_or_tuple(
+        [Parameter(n, unknown=unknown, start=start, positive=positive) for n in _names(names, "parameter()")]
+    )
+
+
+def applied_functions(expression: sp.Basic) -> list[AppliedUndef]:
+    """The undefined functions in an expression, in order of first appearance."""
+    seen: dict[AppliedUndef, None] = {}
+    for node in sp.preorder_traversal(expression):
+        if isinstance(node, AppliedUndef):
+            seen.setdefault(node)
+    return list(seen)

@@ -1,0 +1,130 @@
+"""A problem lowered once: which derivatives each residual needs, and what to do with them.
+
+A `Program` knows nothing of where derivatives come from. It maps arrays of derivatives, coordinates,
+unknown parameters and data to residual values, in torch or NumPy, and holds the exact symbolic
+linearisation of every term, ∂(residual)/∂(derivative), which Newton-type methods need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import sympy as sp
+
+from ..declare.problem import DATA, MultiIndex, Problem, Term
+
+Derivative = tuple[int, MultiIndex]
+"""Which unknown (index into ``problem.unknowns``), and its order in each coordinate."""
+
+Module = Literal["torch", "numpy"]
+
+
+def derivative_name(problem: Problem, derivative: Derivative) -> str:
+    """A readable name: ``u``, ``u_xx``, ``v_xt``."""
+    k, index = derivative
+    letters = "".join(c.name * n for c, n in zip(problem.coordinates, index, strict=True))
+    return problem.unknown_names[k] + (f"_{letters}" if letters else "")
+
+
+def numeric(expression: sp.Expr) -> sp.Expr:
+    """The expression with irrational constants as floats: array libraries refuse ``sqrt(2)`` of an int."""
+    return expression.replace(
+        lambda e: e.is_number and not e.is_Rational and not e.is_Float,
+        lambda e: sp.Float(e.evalf(20), 17),
+    )
+
+
+def lower(
+    arguments: Sequence[sp.Symbol], expressions: Sequence[sp.Expr] | sp.Expr, module: Module
+) -> Callable[..., Any]:
+    """A function of arrays from an expression (or a list of them), common subexpressions shared."""
+    lowered = (
+        numeric(expressions) if isinstance(expressions, sp.Expr) else [numeric(sp.sympify(e)) for e in expressions]
+    )
+    return sp.lambdify(list(arguments), lowered, modules=module, cse=True)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredTerm:
+    """One residual as a function of its derivatives, the coordinates, unknown parameters and data."""
+
+    term: Term
+    derivatives: tuple[Derivative, ...]
+    expression: sp.Expr
+    symbols: tuple[sp.Symbol, ...]
+    arguments: tuple[sp.Symbol, ...]
+
+    @property
+    def name(self) -> str:
+        return self.term.name
+
+    def function(self, module: Module) -> Callable[..., Any]:
+        """``f(*derivatives, *coordinates, *unknown parameters, data) -> residual`` on arrays."""
+        return lower(self.arguments, self.expression, module)
+
+    @cached_property
+    def coefficients(self) -> tuple[sp.Expr, ...]:
+        """∂(residual)/∂(each derivative), exactly; constant in the unknowns for a linear term."""
+        return tuple(sp.diff(self.expression, symbol) for symbol in self.symbols)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """True where no coefficient depends on the unknowns."""
+        return not any(set(self.symbols) & c.free_symbols for c in self.coefficients)
+
+    def linearisation(self, module: Module) -> Callable[..., Any]:
+        """Like `function`, but returns the list of `coefficients`."""
+        return lower(self.arguments, self.coefficients, module)
+
+
+class Program:
+    """All residuals of a problem, lowered.
+
+    Attributes:
+        problem: the declaration.
+        terms: one `LoweredTerm` for each equation and each condition on a part, in declared order.
+        derivatives: all derivatives that any term needs, sorted.
+        parameters: the unknown parameters, in the order in which their values are passed.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.parameters = problem.unknown_parameters
+        self.terms = tuple(self._lower(term) for term in problem.terms)
+        self.derivatives = tuple(sorted({d for term in self.terms for d in term.derivatives}))
+
+    def _lower(self, term: Term) -> LoweredTerm:
+        found = self.problem.derivatives(term.expression)
+        ordered = sorted(found.items(), key=lambda item: item[1])
+        symbols = tuple(
+            sp.Dummy(derivative_name(self.problem, derivative), real=True) for _, derivative in ordered
+        )
+        # Derivatives first: replacing u before u_x would leave Derivative(symbol, x).
+        replace = dict(zip((node for node, _ in ordered), symbols, strict=True))
+        expression = term.expression.xreplace(replace)
+        arguments = (*symbols, *self.problem.coordinates, *self.parameters, DATA)
+        return LoweredTerm(term, tuple(d for _, d in ordered), expression, symbols, arguments)
+
+    @property
+    def equations(self) -> tuple[LoweredTerm, ...]:
+        return tuple(term for term in self.terms if term.term.is_equation)
+
+    @property
+    def conditions(self) -> tuple[LoweredTerm, ...]:
+        return tuple(term for term in self.terms if not term.term.is_equation)
+
+    def evaluate(
+        self,
+        term: LoweredTerm,
+        derivatives: Sequence[np.ndarray[Any, Any]],
+        points: np.ndarray[Any, Any],
+        parameters: Sequence[float] = (),
+    ) -> np.ndarray[Any, Any]:
+        """Residual values in NumPy, shape (n,), from the term's derivatives at ``points`` (n, d)."""
+        data = term.term.data(points) if term.term.data is not None else 0.0
+        values = term.function("numpy")(*derivatives, *points.T, *parameters, data)
+        return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))

@@ -1,0 +1,35 @@
+"""`Field`: what a backend hands over, a function of points with derivatives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..declare.domain import Array
+from ..residual.program import Derivative
+
+
+class Field(ABC):
+    """The unknowns as functions of the coordinates.
+
+    A concrete field supplies `derivatives` and `arrays`; the backend that made it can restore it from
+    the arrays (`Backend.restore`).
+    """
+
+    @abstractmethod
+    def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        """The wanted derivatives at ``points`` (n, d), each of shape (n,).
+
+        A derivative is (index of the unknown, order in each coordinate); order zero is the value.
+        """
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """All numbers that define the field, by name, for files."""
+
+    def values(self, points: Array, count: int) -> Array:
+        """The first ``count`` unknowns at ``points`` (n, d), shape (n, count)."""
+        order = (0,) * points.shape[1]
+        return np.stack(self.derivatives(points, [(k, order) for k in range(count)]), axis=1)

@@ -1,0 +1,26 @@
+"""How a solve ended: an enumeration whose values are sentences with the remedy."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Status(Enum):
+    """Outcome of a solve; ``status.value`` says what happened and what to do."""
+
+    CONVERGED = "Converged: the tolerance was met."
+    BUDGET_EXHAUSTED = "The budget was used up; the result may improve with a larger budget= or steps=."
+    STAGNATED = (
+        "Progress stopped before the tolerance was met; try more collocation points, a larger network or float64."
+    )
+    DIVERGED = "The error grew without bound; the last good state was kept. Try a smaller step or learning rate."
+    NOT_FINITE = (
+        "A value became NaN or infinite; the last good state was kept. "
+        "Check the named equation at the named point, or use float64."
+    )
+    INTERRUPTED = "Interrupted; the best state so far was kept. Resume from a checkpoint to go on."
+
+    @property
+    def success(self) -> bool:
+        """True where the answer is usable as asked: converged, or ran for all of the given budget."""
+        return self in (Status.CONVERGED, Status.BUDGET_EXHAUSTED)
