@@ -1,0 +1,1 @@
+"""The error/time suite: long measurements, kept apart from the tests."""

@@ -1,0 +1,1 @@
+"""Mesh files, and the scripts that make them."""

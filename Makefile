@@ -1,0 +1,62 @@
+# `make demo` and `make test` set up .venv themselves; PYTHON=... chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: help venv demo test test-slow lint types contract docs bench clean
+
+help:
+	@echo "make demo       solve the Burgers equation and write VTK, HDF5 and a picture to out/demo"
+	@echo "make test       lint, types, import contract and the default tests"
+	@echo "make test-slow  the long studies"
+	@echo "make docs       the documentation, with its gallery executed"
+	@echo "make bench      the benchmarks"
+	@echo "make clean      remove what make made, except the virtual environment"
+
+# The stamps let set-up run once, and again when a dependency changes.
+venv: $(VENV)/.stamp
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pdesolve needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt "$(TORCH)"
+	$(PIP) install -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/.stamp-docs: $(VENV)/.stamp
+	$(PIP) install -c constraints.txt -e ".[test,docs]"
+	touch $@
+
+demo: venv
+	$(BIN)/pdesolve solve burgers --backend pinn --budget 60 --seed 0 --out out/demo --overwrite
+	@find out/demo -maxdepth 2 -not -name '*.vt[iur]' | sort
+
+test: lint types contract
+	$(BIN)/python -m pytest
+
+test-slow: venv
+	$(BIN)/python -m pytest -m slow --timeout 7200
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+contract: venv
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.stamp-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+bench: venv
+	$(BIN)/python -m pdesolve.benchmarks
+
+clean:
+	rm -rf build dist out docs/_build docs/gallery docs/sg_execution_times.rst .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
