@@ -177,6 +177,13 @@ class Periodic(Condition):
 
     along: Any = None
 
+    @property
+    def items(self) -> tuple[Any, ...]:
+        """The coordinates or face names that were given."""
+        if isinstance(self.along, Sequence) and not isinstance(self.along, str):
+            return tuple(self.along)
+        return (self.along,)
+
     def axes(self, domain: Domain) -> tuple[int, ...]:
         """Indices of the periodic axes.
 
@@ -185,14 +192,9 @@ class Periodic(Condition):
         """
         if self.along is None:
             return tuple(range(len(domain.space)))
-        items = (
-            self.along
-            if isinstance(self.along, Sequence) and not isinstance(self.along, str)
-            else (self.along,)
-        )
         axes = set()
         faces = []
-        for item in items:
+        for item in self.items:
             if isinstance(item, sp.Symbol):
                 space = [axis.coordinate for axis in domain.space]
                 if item not in space:
@@ -234,6 +236,8 @@ class Value(Condition):
             raise BoundaryDataError(
                 self.who, "at least one fixed coordinate", "none", "Write at={x: 0, y: 0}."
             )
+        # One form of number, whatever the user wrote: the problem's digest depends on it.
+        object.__setattr__(self, "at", {c: sp.sympify(v) for c, v in self.at.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +265,8 @@ class Observations(Condition):
                 "Give one value for each point.",
             )
         if not (np.isfinite(points).all() and np.isfinite(values).all()):
-            raise BoundaryDataError(self.who, "finite numbers", "NaN or inf", "Drop the rows that are missing.")
+            raise BoundaryDataError(
+                self.who, "finite numbers", "NaN or inf", "Drop the rows that are missing."
+            )
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "values", values)
