@@ -41,7 +41,12 @@ before = state()
 
 def in_fresh_process(code: str, cwd: Path) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-c", SNAPSHOT + code], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", SNAPSHOT + code],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     # One line, ours: the import itself printed nothing.
@@ -63,7 +68,17 @@ def test_import_changes_nothing(tmp_path: Path) -> None:
     loaded = found["loaded"]
     assert isinstance(loaded, list)
     assert "pdesolve" in loaded
-    for heavy in ("matplotlib", "pyvista", "vtk", "vtkmodules", "scipy.stats", "h5py", "sympy", "rich", "typer"):
+    for heavy in (
+        "matplotlib",
+        "pyvista",
+        "vtk",
+        "vtkmodules",
+        "scipy.stats",
+        "h5py",
+        "sympy",
+        "rich",
+        "typer",
+    ):
         assert heavy not in loaded
 
 

@@ -1,0 +1,126 @@
+"""The commands and their options; what they do is in the other modules."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import Output
+
+app = typer.Typer(
+    help="Declare a PDE once, in symbols; solve it by interchangeable backends.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+
+
+class Dtype(StrEnum):
+    """Floating-point types that can be asked for."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"pdesolve {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Declare a PDE once, in symbols; solve it by interchangeable backends."""
+
+
+@app.command()
+def problems(as_json: AsJson = False) -> None:
+    """List the catalogue, with which backends support each problem."""
+    from .listing import list_problems
+
+    output = Output(as_json)
+    with output.bad_input_exits():
+        list_problems(output)
+
+
+@app.command()
+def backends(as_json: AsJson = False) -> None:
+    """List the backends, with their options and defaults."""
+    from .listing import list_backends
+
+    output = Output(as_json)
+    with output.bad_input_exits():
+        list_backends(output)
+
+
+@app.command()
+def info(
+    file: Annotated[Path, typer.Argument(help="A result written by `solve --out` or `Solution.save`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a result file holds."""
+    from .listing import show_file
+
+    output = Output(as_json)
+    with output.bad_input_exits():
+        show_file(file, output)
+
+
+@app.command()
+def solve(
+    problem: Annotated[str, typer.Argument(help="A catalogue name, or a file.py that defines `problem`.")],
+    backend: Annotated[str, typer.Option(help="See `pdesolve backends`.")] = "pinn",
+    budget: Annotated[float | None, typer.Option(help="Seconds, set-up included.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser or time steps.")] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Stop when the estimated error is below.")] = None,
+    seed: Annotated[int, typer.Option(help="Starts every random generator of the run.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    dtype: Annotated[Dtype, typer.Option(help="Floating-point type.")] = Dtype.float64,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter of the problem or an option of the backend."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the HDF5 file, VTK series and picture.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier results in --out.")] = False,
+    as_json: AsJson = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
+) -> None:
+    """Solve a problem; with --out, write it for ParaView, as HDF5 and as a picture.
+
+    Exit status: 0 solved, 1 not converged (the best state is still written), 2 bad input.
+    """
+    from .solving import Request, solve_request
+
+    run = {
+        "budget": budget,
+        "steps": steps,
+        "tolerance": tolerance,
+        "seed": seed,
+        "device": device,
+        "dtype": dtype.value,
+        "checkpoint": checkpoint,
+        "progress": False if no_progress else None,
+    }
+    output = Output(as_json)
+    with output.bad_input_exits():
+        request = Request(problem, backend, run, settings or (), out, overwrite)
+        raise typer.Exit(solve_request(request, output))

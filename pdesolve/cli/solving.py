@@ -1,0 +1,112 @@
+"""`pdesolve solve`: a problem, a backend, an answer in files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .output import Output
+from .results import Results, file_stem, refusing_write_errors, reserve
+from .settings import parse_settings, split_settings
+from .sources import find_source
+
+if TYPE_CHECKING:
+    from ..solution import Solution
+
+NOT_CONVERGED = 1
+VTK_DATA = (".vtu", ".vti", ".vtr", ".vtp")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line; ``run`` holds what `pdesolve.solve` takes by name."""
+
+    source: str
+    backend: str
+    run: Mapping[str, Any]
+    settings: Sequence[str] = ()
+    out: Path | None = None
+    overwrite: bool = False
+
+
+def option_names(backend: str) -> tuple[str, ...]:
+    """The options of a backend, in declared order."""
+    from ..backends.registry import backend_class
+
+    return tuple(f.name for f in fields(backend_class(backend)) if f.init)  # type: ignore[arg-type]
+
+
+def solve_request(request: Request, output: Output) -> int:
+    """Solve, write, report; returns the exit status.
+
+    Raises:
+        PDESolveError: bad input; nothing has been written then.
+    """
+    settings = parse_settings(request.settings)
+    options_known = option_names(request.backend)
+    source = find_source(request.source)
+    values, options = split_settings(settings, source.parameters, options_known, request.backend)
+    problem = source.make(values)
+
+    with ExitStack() as stack:
+        results = None
+        if request.out is not None:
+            names = output_names(problem.name)
+            results = stack.enter_context(reserve(request.out, names, request.overwrite))
+        # Not at the top: this is what imports torch, and a wrong name is told at once.
+        from ..driver import solve
+
+        solution = solve(problem, request.backend, throw=False, **request.run, **options)
+        written = [] if results is None else write(solution, results, output)
+    report(solution, written, output)
+    return 0 if solution.status.success else NOT_CONVERGED
+
+
+def output_names(problem: str) -> list[str]:
+    """Names of the HDF5 file, the VTK folder and the picture of a problem."""
+    stem = file_stem(problem)
+    return [f"{stem}.h5", f"{stem}-vtk", f"{stem}.png"]
+
+
+def write(solution: Solution, results: Results, output: Output) -> list[Path]:
+    """All files of a solution, put in place together."""
+    from ..solution.errors import UnsupportedOutputError
+
+    hdf5, vtk, picture = output_names(solution.problem.name)
+    with refusing_write_errors(results.directory):
+        solution.save(results.staging / hdf5)
+        solution.write_vtk(results.staging / vtk)
+        try:
+            solution.plot().savefig(results.staging / picture, dpi=150)
+        except UnsupportedOutputError as error:
+            output.note(f"No picture: {error}")
+        return results.publish()
+
+
+def report(solution: Solution, written: Sequence[Path], output: Output) -> None:
+    """A table for people, the JSON object for programs."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..solution.report import rows, title
+
+    # First the summary: it measures the error, which the table then shows.
+    summary = solution.summary([path.as_posix() for path in written])
+    table = Table(title=title(solution), show_header=False, title_justify="left")
+    for label, value in [*rows(solution), *file_rows(written)]:
+        table.add_row(label, Text(value, overflow="fold"))
+    output.console.print(table)
+    output.result(summary)
+
+
+def file_rows(written: Sequence[Path]) -> list[tuple[str, str]]:
+    """The files to open; the time steps that a .pvd refers to are counted only."""
+    shown = [path for path in written if path.suffix not in VTK_DATA]
+    count = len(written) - len(shown)
+    lines = [path.as_posix() for path in shown] + (
+        [f"and {count} files that the .pvd opens"] if count else []
+    )
+    return [("files", "\n".join(lines))] if lines else []

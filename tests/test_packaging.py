@@ -1,0 +1,77 @@
+"""What is installed: the outer folders as pdesolve.*, the command, the type marker; what is pinned."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import pdesolve
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+@pytest.mark.parametrize("folder", ["problems", "meshes", "benchmarks"])
+def test_outer_folder_is_part_of_the_package(folder: str) -> None:
+    module = importlib.import_module(f"pdesolve.{folder}")
+    assert module.__file__ is not None
+    assert module.__doc__
+    # The same module is the one in the folder beside the package, or a copy of it in a wheel.
+    assert Path(module.__file__).read_text() == (ROOT / folder / "__init__.py").read_text()
+
+
+def test_every_package_folder_is_declared() -> None:
+    """setuptools is given an explicit list; a folder that is not in it would be missing from the wheel."""
+    declared = set(PROJECT["tool"]["setuptools"]["packages"])
+    inside = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "pdesolve").rglob("*.py")}
+    outer = {
+        f"pdesolve.{'.'.join(p.parent.relative_to(ROOT).parts)}"
+        for folder in ("problems", "meshes", "benchmarks")
+        for p in (ROOT / folder).rglob("__init__.py")
+    }
+    assert declared == inside | outer
+
+
+def test_metadata() -> None:
+    (command,) = (e for e in metadata.entry_points(group="console_scripts") if e.name == "pdesolve")
+    assert command.value == "pdesolve.cli:main"
+    assert callable(command.load())
+    assert metadata.version("pdesolve") == pdesolve.__version__ == PROJECT["project"]["version"]
+    assert resources.files("pdesolve").joinpath("py.typed").is_file()
+
+
+def test_direct_dependencies_are_pinned_and_torch_comes_first() -> None:
+    project = PROJECT["project"]
+    requirements = [
+        *project["dependencies"],
+        *(r for extra in project["optional-dependencies"].values() for r in extra),
+    ]
+    names = {re.split(r"[^\w-]", requirement, maxsplit=1)[0] for requirement in requirements}
+    assert names <= set(pins())
+    assert next(iter(pins())) == "torch"
+
+
+def test_files_name_no_registry() -> None:
+    """Where packages come from is the machine's business."""
+    for name in ("Makefile", "constraints.txt", "pyproject.toml", ".ci/run"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"index-url|find-links|https?://(?!www\.apache)", text), name
+
+
+def test_catalogue_imports_relatively_from_declare_alone() -> None:
+    """The import contract reads absolute imports; a relative one would leave the folder unseen."""
+    for path in (ROOT / "problems").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 2:
+                assert (node.module or "").split(".")[0] == "declare", f"{path.name}:{node.lineno}"
