@@ -16,31 +16,17 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from .domain import INITIAL, Array, Domain
-from .errors import BoundaryDataError, ExpressionTypeError, PeriodicPairError
+from .errors import BoundaryDataError, PeriodicPairError, UndeclaredFunctionError
+from .symbols import as_expression
 
 Data = sp.Expr | Callable[[Array], Array]
 
 
 def as_data(value: Any, who: str) -> Data:
     """A number or expression as a SymPy expression; a function as it is; a string is refused."""
-    if isinstance(value, str) or value is None:
-        raise ExpressionTypeError(
-            who,
-            "a number, a SymPy expression or a function of points",
-            repr(value),
-            "Strings are never evaluated: build the expression from coordinates() and sympy functions.",
-        )
     if callable(value) and not isinstance(value, sp.Basic):
         return value  # type: ignore[no-any-return]
-    try:
-        expression = sp.sympify(value)
-    except (sp.SympifyError, TypeError, ValueError):
-        expression = None
-    if not isinstance(expression, sp.Expr):
-        raise ExpressionTypeError(
-            who, "a number, a SymPy expression or a function of points", repr(value), "Give one of these."
-        )
-    return expression
+    return as_expression(value, who, "a number, a SymPy expression or a function of points")
 
 
 def normal_symbols(domain: Domain) -> tuple[sp.Symbol, ...]:
@@ -53,6 +39,15 @@ class Condition:
     """Base of all conditions: ``residual = 0`` for one unknown on some parts."""
 
     unknown: AppliedUndef
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.unknown, AppliedUndef):
+            raise UndeclaredFunctionError(
+                type(self).__name__,
+                "an unknown made by unknown(), such as u",
+                repr(self.unknown)[:80],
+                "Name the unknown itself first; Neumann and Robin differentiate it for you.",
+            )
 
     @property
     def kind(self) -> str:
@@ -75,6 +70,7 @@ class BoundaryCondition(Condition):
     on: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "value", as_data(self.value, self.who))
         if self.on is not None:
             on = (self.on,) if isinstance(self.on, str) else tuple(self.on)
@@ -130,8 +126,8 @@ class Robin(BoundaryCondition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "a", sp.sympify(self.a))
-        object.__setattr__(self, "b", sp.sympify(self.b))
+        object.__setattr__(self, "a", as_expression(self.a, f"{self.who}, a"))
+        object.__setattr__(self, "b", as_expression(self.b, f"{self.who}, b"))
 
     def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
         return self.a, self.b
@@ -145,12 +141,13 @@ class Initial(Condition):
     value: Data
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", as_data(self.value, "Initial()"))
         given = self.unknown
         order = 0
         if isinstance(given, sp.Derivative):
             order = sum(count for _, count in given.variable_count)
             object.__setattr__(self, "unknown", given.expr)
+        super().__post_init__()
+        object.__setattr__(self, "value", as_data(self.value, self.who))
         object.__setattr__(self, "_order", int(order))
         object.__setattr__(self, "_operator", given)
 
@@ -231,13 +228,14 @@ class Value(Condition):
     at: Mapping[sp.Symbol, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "value", as_data(self.value, self.who))
         if not self.at:
             raise BoundaryDataError(
                 self.who, "at least one fixed coordinate", "none", "Write at={x: 0, y: 0}."
             )
         # One form of number, whatever the user wrote: the problem's digest depends on it.
-        object.__setattr__(self, "at", {c: sp.sympify(v) for c, v in self.at.items()})
+        object.__setattr__(self, "at", {c: as_expression(v, f"{self.who}, at") for c, v in self.at.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,6 +250,7 @@ class Observations(Condition):
     noise: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         try:
             points = np.asarray(self.points, dtype=np.float64)
             values = np.asarray(self.values, dtype=np.float64)
@@ -263,6 +262,10 @@ class Observations(Condition):
                 "points (n, d) and values (n,)",
                 f"shapes {points.shape} and {values.shape}",
                 "Give one value for each point.",
+            )
+        if not (isinstance(self.noise, int | float) and 0 <= self.noise < np.inf):
+            raise BoundaryDataError(
+                self.who, "noise >= 0", repr(self.noise), "Give its standard deviation, or leave it out."
             )
         if not (np.isfinite(points).all() and np.isfinite(values).all()):
             raise BoundaryDataError(

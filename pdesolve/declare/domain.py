@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from .errors import EmptyDomainError, NameClashError, UnknownPartError
+from .errors import EmptyDomainError, ExpressionTypeError, NameClashError, UnknownPartError
+from .symbols import as_expression
 
 FACE_NAMES = (("left", "right"), ("bottom", "top"), ("back", "front"))
 INITIAL = "initial"
@@ -38,10 +39,14 @@ class Axis:
     def __post_init__(self) -> None:
         kind = "Time" if self.is_time else "Interval"
         who = f"{kind}({self.coordinate})"
-        lower, upper = sp.sympify(self.lower), sp.sympify(self.upper)
+        if not isinstance(self.coordinate, sp.Symbol):
+            raise ExpressionTypeError(
+                who, "a coordinate", repr(self.coordinate), 'Make it with x = coordinates("x").'
+            )
+        lower, upper = as_expression(self.lower, who), as_expression(self.upper, who)
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
-        if not (lower.is_number and upper.is_number and lower.is_finite and upper.is_finite):
+        if not all(bound.is_number and bound.is_real and bound.is_finite for bound in (lower, upper)):
             raise EmptyDomainError(who, "two finite numbers", f"{lower} and {upper}", "Give numeric bounds.")
         if not bool(lower < upper):
             raise EmptyDomainError(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.logic.boolalg import BooleanAtom
 
 from .conditions import (
     BoundaryCondition,
@@ -23,9 +24,9 @@ from .conditions import (
     normal_symbols,
 )
 from .domain import INSIDE, Array, Domain
-from .errors import ExpressionTypeError
+from .errors import ExpressionTypeError, TrivialEquationError
 from .reference import Reference, as_reference
-from .symbols import Parameter, applied_functions
+from .symbols import Parameter, applied_functions, as_expression
 
 DATA = sp.Symbol("data", real=True)
 """Stands in a term's expression for values that come from a function or from observations."""
@@ -122,10 +123,10 @@ class Problem:
         put("reference", as_reference(self.reference, self.unknowns))
 
     def _find_unknowns(self) -> tuple[AppliedUndef, ...]:
-        expressions = [c.unknown for c in self.conditions] + list(self.equations.values())
+        of_conditions = [c.unknown for c in self.conditions if isinstance(c, Condition)]
         found: dict[AppliedUndef, None] = {}
-        for expression in expressions:
-            for function in applied_functions(sp.sympify(expression)):
+        for expression in of_conditions + list(self.equations.values()):
+            for function in applied_functions(expression):
                 found.setdefault(function)
         in_equations = {f for e in self.equations.values() for f in applied_functions(e)}
         return tuple(f for f in found if f in in_equations)
@@ -304,16 +305,17 @@ def _named_equations(given: Any) -> dict[str, sp.Expr]:
         items = [(f"equation {i}", equation) for i, equation in enumerate(given, 1)]
     equations = {}
     for name, equation in items:
+        who = f"Problem, {name}"
+        if isinstance(equation, bool | BooleanAtom):
+            raise TrivialEquationError(
+                who,
+                "an equation that holds for some fields only",
+                f"{equation}, what the comparison evaluated to",
+                "Write sympy.Eq(left, right) of two different sides, or left - right; == compares at once.",
+            )
         if isinstance(equation, sp.Equality):
             equation = equation.lhs - equation.rhs
-        if not isinstance(equation, sp.Expr):
-            raise ExpressionTypeError(
-                f"Problem, {name}",
-                "a SymPy expression or sympy.Eq",
-                repr(equation),
-                "Strings are never evaluated: build it from unknown() and coordinates().",
-            )
-        equations[name] = equation.doit()
+        equations[name] = as_expression(equation, who, "a SymPy expression or sympy.Eq").doit()
     return equations
 
 

@@ -11,6 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from .domain import Array
 from .errors import ReferenceDataError
+from .symbols import as_expression
 
 EXACT_ERROR = 1e-15
 """Relative error credited to a closed form evaluated in float64."""
@@ -63,7 +64,7 @@ def as_reference(given: Any, unknowns: tuple[AppliedUndef, ...]) -> Reference | 
             raise ReferenceDataError(
                 "reference", "an expression for every unknown", f"none for {', '.join(missing)}", "Add it."
             )
-        expressions = tuple(sp.sympify(given[u]) for u in unknowns)
+        expressions = tuple(as_expression(given[u], f"reference of {u}") for u in unknowns)
     elif isinstance(given, sp.Expr | int | float):
         if len(unknowns) != 1:
             raise ReferenceDataError(

@@ -10,7 +10,27 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from .errors import NameClashError, ParameterValueError, UndeclaredSymbolError
+from .errors import ExpressionTypeError, NameClashError, ParameterValueError, UndeclaredSymbolError
+
+
+def as_expression(value: Any, who: str, expected: str = "a number or a SymPy expression") -> sp.Expr:
+    """A number or expression as a SymPy expression.
+
+    Raises:
+        ExpressionTypeError: it is anything else; strings above all, which are never evaluated.
+    """
+    try:
+        expression = sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError, ValueError):
+        expression = None
+    if not isinstance(expression, sp.Expr) or isinstance(value, bool):
+        raise ExpressionTypeError(
+            who,
+            expected,
+            repr(value)[:80],
+            "Build it from coordinates(), parameter() and sympy functions: strings are never evaluated.",
+        )
+    return expression
 
 
 def _names(names: str, who: str) -> list[str]:
