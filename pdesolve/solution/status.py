@@ -11,9 +11,12 @@ class Status(Enum):
     CONVERGED = "Converged: the tolerance was met."
     BUDGET_EXHAUSTED = "The budget was used up; the result may improve with a larger budget= or steps=."
     STAGNATED = (
-        "Progress stopped before the tolerance was met; try more collocation points, a larger network or float64."
+        "Progress stopped before the tolerance was met; "
+        "try more collocation points, a larger network or float64."
     )
-    DIVERGED = "The error grew without bound; the last good state was kept. Try a smaller step or learning rate."
+    DIVERGED = (
+        "The error grew without bound; the last good state was kept. Try a smaller step or learning rate."
+    )
     NOT_FINITE = (
         "A value became NaN or infinite; the last good state was kept. "
         "Check the named equation at the named point, or use float64."

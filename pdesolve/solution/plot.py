@@ -1,0 +1,225 @@
+"""Pictures of a solution, drawn on a `Figure` without pyplot: nothing global is touched.
+
+| problem          | one row for each unknown                                             |
+|------------------|----------------------------------------------------------------------|
+| one coordinate   | line, reference dashed; error                                        |
+| 1-D and time     | x–t image; slices at four times, reference dashed; error image       |
+| 2-D and more     | image over the first two space axes at the last time, others halfway; error image |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..declare.domain import Array, Grid
+from .errors import ReferenceUnresolvedError
+from .labels import axis_label, unit_of
+from .norms import default_grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .solution import Solution
+
+INK, ACCENT, GUIDE = "#222222", "#c1440e", "#d9d9d9"
+SLICES = (0.0, 1 / 3, 2 / 3, 1.0)
+DPI = 150
+
+
+def plot(solution: Solution, figure: Figure | None = None) -> Figure:
+    """Draw a solution; save it with ``solution.plot().savefig("u.png")``.
+
+    Args:
+        solution: what to draw.
+        figure: a figure to draw on, cleared first; by default a new one of fitting size.
+    """
+    from matplotlib.figure import Figure
+
+    problem = solution.problem
+    domain = problem.domain
+    if len(domain.axes) == 1:
+        width, height, draw = 7.0, 3.4, _curve
+    elif len(domain.space) == 1:
+        width, height, draw = 12.0, 3.4, _space_time
+    else:
+        width, height, draw = 9.0, 3.8, _plane
+    if solution.reference is None and draw is not _curve:
+        width *= 0.68 if draw is _space_time else 0.56
+    if figure is None:
+        figure = Figure(figsize=(width, 0.6 + height * len(problem.unknowns)), dpi=DPI, layout="constrained")
+    else:
+        figure.clear()
+        figure.set_layout_engine("constrained")
+    figure.suptitle(_title(solution), fontsize=11, color=INK)
+    draw(solution, figure)
+    return figure
+
+
+def _title(solution: Solution) -> str:
+    backend = solution.provenance.get("backend", "")
+    parts = [solution.problem.name, *([f"by {backend}"] if backend else [])]
+    norms = solution.error() if solution.reference is not None else solution.measured
+    if norms is not None:
+        parts.append(f"relative L2 error {norms.relative_l2:.2g}")
+    if not solution.success:
+        parts.append(solution.status.name.replace("_", " ").lower())
+    return "  ·  ".join(parts)
+
+
+def _table(solution: Solution, grid: Grid) -> tuple[Array, Array | None]:
+    """Values and reference on a grid, each (*shape, k)."""
+    values = solution.on(grid)
+    if solution.reference is None:
+        return values, None
+    try:
+        return values, np.asarray(solution.reference.values(grid.points)).reshape(values.shape)
+    except ReferenceUnresolvedError:  # known on another grid only
+        return values, None
+
+
+def _curve(solution: Solution, figure: Any) -> None:
+    grid = default_grid(solution.problem)
+    values, exact = _table(solution, grid)
+    coordinate, axis = solution.problem.coordinates[0], grid.axes[0]
+    ratios = [3, 1.2] if exact is not None else [1]
+    panels = figure.subplots(
+        len(ratios) * len(solution.problem.unknowns),
+        1,
+        sharex=True,
+        squeeze=False,
+        height_ratios=ratios * len(solution.problem.unknowns),
+    )[:, 0]
+    for k, unknown in enumerate(solution.problem.unknowns):
+        panel = panels[k * len(ratios)]
+        panel.plot(axis, values[:, k], color=ACCENT, lw=2, label="solution")
+        panel.set_ylabel(axis_label(solution.problem, unknown))
+        _tidy(panel)
+        if exact is not None:
+            panel.plot(axis, exact[:, k], color=INK, lw=1.2, ls=(0, (4, 3)), label="reference")
+            panel.legend(frameon=False, fontsize=9)
+            below = panels[k * len(ratios) + 1]
+            below.plot(axis, values[:, k] - exact[:, k], color=ACCENT, lw=1.2)
+            below.axhline(0, color=INK, lw=0.6)
+            below.set_ylabel("error")
+            below.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+            _tidy(below)
+    panels[-1].set_xlabel(axis_label(solution.problem, coordinate))
+    panels[-1].set_xlim(axis[0], axis[-1])
+
+
+def _space_time(solution: Solution, figure: Any) -> None:
+    problem = solution.problem
+    grid = default_grid(problem)
+    values, exact = _table(solution, grid)
+    x, t = grid.axes
+    panels = figure.subplots(len(problem.unknowns), 2 if exact is None else 3, squeeze=False)
+    labels = [axis_label(problem, c) for c in problem.coordinates]
+    for k, unknown in enumerate(problem.unknowns):
+        name, u = axis_label(problem, unknown), values[..., k]
+        _heat(figure, panels[k, 0], (t, x), u, name, (labels[1], labels[0]))
+        panel = panels[k, 1]
+        shades = _shades(len(SLICES))
+        for share, shade in zip(SLICES, shades, strict=True):
+            i = round(share * (len(t) - 1))
+            panel.plot(x, u[:, i], color=shade, lw=1.8, label=f"{problem.coordinates[1]} = {t[i]:.3g}")
+            panels[k, 0].axvline(t[i], color=shade, lw=2.5, alpha=0.9)
+            if exact is not None:
+                panel.plot(x, exact[:, i, k], color=INK, lw=1, ls=(0, (4, 3)))
+        if exact is not None:
+            panel.plot([], [], color=INK, lw=1, ls=(0, (4, 3)), label="reference")
+        panel.set(xlabel=labels[0], ylabel=name, xlim=(x[0], x[-1]))
+        panel.legend(frameon=False, fontsize=8)
+        _tidy(panel)
+        if exact is not None:
+            error = u - exact[..., k]
+            _heat(
+                figure,
+                panels[k, 2],
+                (t, x),
+                error,
+                _error_label(solution, unknown),
+                (labels[1], labels[0]),
+                True,
+            )
+
+
+def _plane(solution: Solution, figure: Any) -> None:
+    problem = solution.problem
+    grid = _plane_grid(solution)
+    values, exact = _table(solution, grid)
+    x, y = grid.axes[:2]
+    shape = (len(x), len(y))
+    fixed = [f"{c} = {axis[0]:.3g}" for c, axis in zip(problem.coordinates[2:], grid.axes[2:], strict=True)]
+    panels = figure.subplots(len(problem.unknowns), 1 if exact is None else 2, squeeze=False)
+    labels = (axis_label(problem, problem.coordinates[0]), axis_label(problem, problem.coordinates[1]))
+    equal = 0.25 < (x[-1] - x[0]) / (y[-1] - y[0]) < 4
+    for k, unknown in enumerate(problem.unknowns):
+        u = values[..., k].reshape(shape)
+        _heat(figure, panels[k, 0], (x, y), u.T, axis_label(problem, unknown), labels)
+        panels[k, 0].set_title(", ".join(fixed), fontsize=9, color=INK)
+        if exact is not None:
+            error = u - exact[..., k].reshape(shape)
+            _heat(figure, panels[k, 1], (x, y), error.T, _error_label(solution, unknown), labels, True)
+        if equal:
+            for panel in panels[k]:
+                panel.set_aspect("equal")
+
+
+def _plane_grid(solution: Solution) -> Grid:
+    """The first two space axes; the other coordinates at one node each, halfway or at the last time."""
+    domain, axes = solution.problem.domain, default_grid(solution.problem).axes
+    if len(axes) > 4:  # too coarse for a picture
+        axes = solution.problem.domain.grid(101).axes
+    rest = [axis[len(axis) // 2 : len(axis) // 2 + 1] for axis in axes[2:]]
+    if domain.time is not None:
+        rest[-1] = axes[-1][-1:]
+    return Grid((*axes[:2], *rest))
+
+
+def _heat(
+    figure: Any,
+    panel: Any,
+    axes: tuple[Array, Array],
+    values: Array,
+    label: str,
+    names: tuple[str, str],
+    is_error: bool = False,
+) -> None:
+    """An image of values (vertical, horizontal); colours are symmetric about zero where signs matter."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    largest = max(abs(low), abs(high)) or 1.0
+    signed = is_error or (low < -0.1 * largest and high > 0.1 * largest)
+    image = panel.pcolormesh(
+        *axes,
+        values,
+        cmap="PuOr_r" if is_error else "RdBu_r" if signed else "viridis",
+        vmin=-largest if signed else low,
+        vmax=largest if signed else high,
+        shading="gouraud" if np.isfinite(values).all() else "nearest",
+        rasterized=True,
+    )
+    panel.set(xlabel=names[0], ylabel=names[1])
+    bar = figure.colorbar(image, ax=panel, pad=0.02, fraction=0.05)
+    bar.outline.set_visible(False)
+    bar.formatter.set_powerlimits((-2, 3))
+    bar.formatter.set_useMathText(True)
+    bar.set_label(label)
+
+
+def _error_label(solution: Solution, unknown: Any) -> str:
+    unit = unit_of(solution.problem, unknown)
+    return f"error of {unknown.func.__name__}" + (f" [{unit}]" if unit else "")
+
+
+def _shades(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["plasma"](0.05 + 0.75 * i / max(1, count - 1)) for i in range(count)]
+
+
+def _tidy(panel: Any) -> None:
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color=GUIDE, lw=0.5)
+    panel.set_axisbelow(True)

@@ -1,0 +1,342 @@
+"""`Solution`: the one form in which every backend's answer comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from ..declare.domain import Array, Grid
+from ..declare.errors import OutsideDomainWarning
+from ..declare.problem import Problem
+from ..declare.reference import as_reference
+from ..residual.program import Derivative, Program, lower
+from .errors import PointsShapeError, ReferenceUnresolvedError, UnknownExpressionError
+from .field import Field
+from .history import Cost, History
+from .norms import ErrorNorms, default_grid, error_norms
+from .references import ResolvedReference, resolve_reference
+from .report import as_html, as_text
+from .status import Status
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CHUNK = 32_768
+"""Points evaluated at once: bounds the memory of high derivatives of wide networks."""
+
+
+@dataclass(repr=False, eq=False)
+class Solution:
+    """The answer to a `Problem`: a function of points, with its error, cost and stop reason.
+
+    >>> solution = pde.solve(problem, "pinn")                               # doctest: +SKIP
+    >>> solution(points)            # (n, d) coordinates, time last -> (n, k) values, one column an unknown
+    >>> solution.error().relative_l2, solution.status, solution.cost        # doctest: +SKIP
+
+    Attributes:
+        problem: what was solved.
+        field: the backend's representation, with derivatives.
+        status: how the solve ended; ``status.value`` says what to do.
+        message: details of the end.
+        history: loss and error over the run.
+        cost: seconds and memory.
+        provenance: backend, options, seed, device, dtype, versions, threads, time of creation, digest.
+        parameters: estimate of each unknown parameter by name.
+        collocation_points: (m, d) points of the last residual minimisation, where there are such.
+        error_estimate: the backend's own estimate of the relative error, where it has one.
+        reference: what `error` compares with by default.
+        citations: BibTeX entries of the methods used.
+        uncertainty: None unless the backend quantifies it.
+        measured: the error on the default grid, kept once it was measured and stored in files.
+    """
+
+    problem: Problem
+    field: Field
+    status: Status
+    message: str = ""
+    history: History = dataclasses.field(default_factory=History)
+    cost: Cost = dataclasses.field(default_factory=Cost)
+    provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parameters: dict[str, float] = dataclasses.field(default_factory=dict)
+    collocation_points: Array | None = None
+    error_estimate: float | None = None
+    reference: ResolvedReference | None = None
+    citations: tuple[str, ...] = ()
+    uncertainty: Any = None
+    measured: ErrorNorms | None = None
+
+    # -- evaluation --------------------------------------------------------------------------------
+
+    def __call__(self, points: Any) -> Array:
+        """Values of the unknowns, shape (n, k), at ``points`` (n, d), coordinates in the problem's order.
+
+        Outside the domain the values are NaN, with one `OutsideDomainWarning` a call.
+
+        Raises:
+            PointsShapeError: ``points`` is no numeric array of shape (n, d).
+        """
+        order = (0,) * len(self.problem.coordinates)
+        wanted = [(k, order) for k in range(len(self.problem.unknowns))]
+        return np.stack(self._inside(points, wanted), axis=1)
+
+    def on(self, grid: Grid | int | Sequence[int] | None = None) -> Array:
+        """Values on a tensor grid, shape (*grid.shape, k).
+
+        ``grid`` is a `Grid`, the number of points an axis, or None for the default grid.
+        """
+        grid = self._grid(grid)
+        return self(grid.points).reshape(*grid.shape, len(self.problem.unknowns))
+
+    def derivative(self, points: Any, expression: Any) -> Array:
+        """Values (n,) of an expression such as ``u.diff(x, 2)`` or ``v.diff(x) - u.diff(y)``.
+
+        It may hold unknowns, their derivatives, coordinates and parameters of the problem.
+
+        Raises:
+            UnknownExpressionError: it holds anything else.
+        """
+        expression = self.problem.substitute(_expression(expression).doit())
+        found = self.problem.derivatives(expression)
+        symbols = {node: sp.Dummy(real=True) for node in found}
+        lowered = expression.xreplace(symbols)
+        coordinates = self.problem.coordinates
+        parameters = self.problem.unknown_parameters
+        names = {*symbols.values(), *coordinates, *parameters}
+        strange = lowered.atoms(sp.core.function.AppliedUndef, sp.Derivative) | (lowered.free_symbols - names)
+        if strange:
+            raise UnknownExpressionError(
+                "Solution.derivative",
+                f"unknowns among {', '.join(map(str, self.problem.unknowns))} and declared symbols",
+                ", ".join(sorted(map(str, strange))),
+                "Use the symbols that the problem was declared with.",
+            )
+        function = lower([*symbols.values(), *coordinates, *parameters], lowered, "numpy")
+        points = self._points(points)
+        arrays = self._inside(points, list(found.values()))
+        values = function(*arrays, *points.T, *self._parameter_values())
+        return np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),)))
+
+    def residual(self, points: Any) -> dict[str, Array]:
+        """Residual (n,) of each equation by name, at ``points`` (n, d); zero for the exact solution."""
+        points = self._points(points)
+        equations = self._program.equations
+        wanted = sorted({d for term in equations for d in term.derivatives})
+        found = dict(zip(wanted, self._inside(points, wanted), strict=True))
+        return {
+            term.name: np.array(
+                self._program.evaluate(
+                    term, [found[d] for d in term.derivatives], points, self._parameter_values()
+                )
+            )
+            for term in equations
+        }
+
+    def error(self, reference: Any = None, grid: Grid | int | Sequence[int] | None = None) -> ErrorNorms:
+        """Error norms against a reference over a grid.
+
+        Args:
+            reference: a closed form, a dictionary of them, a function, a `Reference`, another `Solution`;
+                None compares with the solution's own reference.
+            grid: a `Grid`, the number of points an axis, or None for the problem's default grid.
+
+        Raises:
+            ReferenceUnresolvedError: there is no reference, or it must be computed by a backend.
+            ReferenceDataError: the reference is not finite on the grid, or has a wrong shape.
+        """
+        if reference is None and grid is None:
+            if self.measured is None:
+                self.measured = self._norms(self._own_reference(), default_grid(self.problem))
+            return self.measured
+        chosen = self._own_reference() if reference is None else self._resolve(reference)
+        return self._norms(chosen, self._grid(grid))
+
+    @property
+    def success(self) -> bool:
+        """True where the answer is usable as asked; see `Status.success`."""
+        return self.status.success
+
+    # -- output ------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to an HDF5 file, atomically; `pdesolve.load` reads it back.
+
+        Raises:
+            OutputPathError: the file cannot be written there; what was there stays.
+        """
+        from .hdf5 import write
+
+        return write(self, path)
+
+    def write_vtk(
+        self,
+        directory: str | Path,
+        times: Sequence[float] | None = None,
+        shape: int | Sequence[int] | None = None,
+    ) -> list[Path]:
+        """Write files that ParaView opens; see `pdesolve.solution.vtk.write_vtk`."""
+        from .vtk import write_vtk
+
+        return write_vtk(self, directory, times=times, shape=shape)
+
+    def plot(self, figure: Figure | None = None) -> Figure:
+        """A picture of the solution, and of its error where there is a reference."""
+        from .plot import plot
+
+        return plot(self, figure)
+
+    def summary(self, files: Sequence[str | Path] = ()) -> dict[str, Any]:
+        """The JSON object that ``pdesolve solve --json`` prints; null for what is not known or not finite.
+
+        Keys: problem, backend, status, relative_l2, max_error, reference, reference_error, seconds_setup,
+        seconds_solve, seed, device, dtype, versions, files, parameters.
+        """
+        norms = self.error() if self.reference is not None else self.measured
+        return {
+            "problem": self.problem.name,
+            "backend": self.provenance.get("backend"),
+            "status": self.status.name,
+            "relative_l2": _finite(norms.relative_l2 if norms else None),
+            "max_error": _finite(norms.max if norms else None),
+            "reference": self.reference.description if self.reference else None,
+            "reference_error": _finite(self.reference.error if self.reference else None),
+            "seconds_setup": self.cost.seconds_setup,
+            "seconds_solve": self.cost.seconds_solve,
+            "seed": self.provenance.get("seed"),
+            "device": self.provenance.get("device"),
+            "dtype": self.provenance.get("dtype"),
+            "versions": dict(self.provenance.get("versions", {})),
+            "files": [str(file) for file in files],
+            "parameters": {name: _finite(value) for name, value in self.parameters.items()},
+        }
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    # -- internals ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _program(self) -> Program:
+        return Program(self.problem)
+
+    def _parameter_values(self) -> list[float]:
+        return [self.parameters[p.name] for p in self.problem.unknown_parameters]
+
+    def _grid(self, grid: Grid | int | Sequence[int] | None) -> Grid:
+        if grid is None:
+            return default_grid(self.problem)
+        return grid if isinstance(grid, Grid) else self.problem.domain.grid(grid)
+
+    def _points(self, points: Any) -> Array:
+        coordinates = self.problem.coordinates
+        try:
+            array = np.asarray(points, dtype=np.float64)
+        except (TypeError, ValueError):
+            array = np.empty(0)
+        if array.ndim != 2 or array.shape[1] != len(coordinates):
+            shape = getattr(points, "shape", None)
+            raise PointsShapeError(
+                f"Solution of {self.problem.name}",
+                f"numbers of shape (n, {len(coordinates)}), columns {', '.join(map(str, coordinates))}",
+                f"shape {tuple(shape)}" if shape is not None else f"{type(points).__name__} {points!r:.60}",
+                "Stack the coordinates: numpy.stack([...], axis=1).",
+            )
+        return array
+
+    def _inside(self, points: Any, wanted: Sequence[Derivative]) -> list[Array]:
+        """Derivatives (n,) with NaN outside the domain, and one warning where there are such points."""
+        points = self._points(points)
+        inside = self.problem.domain.contains(points)
+        if inside.all():
+            return self._derivatives(points, wanted)
+        warnings.warn(
+            f"Solution of {self.problem.name}: {np.count_nonzero(~inside)} of {len(points)} points lie "
+            "outside the domain; their values are NaN.",
+            OutsideDomainWarning,
+            stacklevel=3,
+        )
+        arrays = [np.full(len(points), np.nan) for _ in wanted]
+        if inside.any():
+            for array, values in zip(arrays, self._derivatives(points[inside], wanted), strict=True):
+                array[inside] = values
+        return arrays
+
+    def _derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        """`Field.derivatives` in chunks of points."""
+        if not wanted or not len(points):
+            return [np.empty(len(points)) for _ in wanted]
+        chunks = [
+            self.field.derivatives(points[start : start + CHUNK], wanted)
+            for start in range(0, len(points), CHUNK)
+        ]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def _norms(self, reference: ResolvedReference, grid: Grid) -> ErrorNorms:
+        return error_norms(self.problem, self._derivatives, reference, grid)
+
+    def _own_reference(self) -> ResolvedReference:
+        if self.reference is None:
+            raise ReferenceUnresolvedError(
+                f"Solution of {self.problem.name}",
+                "a reference to compare with",
+                "none",
+                "Declare Problem(reference=...) or give error(reference=...).",
+            )
+        return self.reference
+
+    def _resolve(self, reference: Any) -> ResolvedReference:
+        if isinstance(reference, ResolvedReference):
+            return reference
+        if isinstance(reference, Solution):
+            return reference.as_reference(self.problem)
+        given = as_reference(reference, self.problem.unknowns)
+        assert given is not None  # the caller has excluded None
+        return resolve_reference(given, self.problem)
+
+    def as_reference(self, problem: Problem) -> ResolvedReference:
+        """This solution as a reference for another solution of ``problem``.
+
+        Raises:
+            ReferenceUnresolvedError: the two problems have other unknowns or coordinates.
+        """
+        mine = (*self.problem.unknown_names, *(c.name for c in self.problem.coordinates))
+        theirs = (*problem.unknown_names, *(c.name for c in problem.coordinates))
+        if mine != theirs:
+            raise ReferenceUnresolvedError(
+                f"reference of {problem.name}",
+                f"a solution in {', '.join(theirs)}",
+                f"one in {', '.join(mine)}",
+                "Give a solution of the same unknowns and coordinates.",
+            )
+        error = self.error_estimate
+        backend = self.provenance.get("backend", "another solution")
+        return ResolvedReference(
+            self, self._inside, float("nan") if error is None else error, f"solution by {backend}"
+        )
+
+
+def _expression(given: Any) -> sp.Expr:
+    expression = sp.Float(given) if isinstance(given, int | float) else given
+    if not isinstance(expression, sp.Expr):
+        raise UnknownExpressionError(
+            "Solution.derivative",
+            "a SymPy expression",
+            repr(given),
+            "Strings are never evaluated: write u.diff(x).",
+        )
+    return expression
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

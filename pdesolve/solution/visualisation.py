@@ -1,0 +1,154 @@
+"""What a solution shows on a grid, as plain arrays with names and units; no file format in here."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from ..declare.domain import Array, Grid
+from .errors import NotFiniteOutputWarning, OutputArrayError
+from .labels import clean_all, unit_of
+
+if TYPE_CHECKING:
+    from .solution import Solution
+
+NOT_FINITE = "not_finite"
+
+
+@dataclass(frozen=True)
+class PointArray:
+    """One array on the points of a grid: (n,), or (n, 3) for a vector padded with zeros."""
+
+    name: str
+    values: np.ndarray[Any, Any]
+    unit: str = ""
+    components: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Names:
+    """Clean array names, found once for all files of a solution."""
+
+    unknowns: tuple[str, ...]
+    references: tuple[str, ...]
+    errors: tuple[str, ...]
+    residuals: dict[str, str]
+    vectors: dict[str, str]
+
+    @classmethod
+    def of(cls, solution: Solution) -> Names:
+        """The names for a solution's arrays.
+
+        Raises:
+            OutputArrayError: two names become the same, or one becomes empty.
+        """
+        problem = solution.problem
+        unknowns = problem.unknown_names
+        with_reference = unknowns if solution.reference is not None else ()
+        references = [f"{u}_reference" for u in with_reference]
+        errors = [f"{u}_error" for u in with_reference]
+        residuals = {name: f"residual_{name}" for name in problem.equations}
+        everything = [*unknowns, *references, *errors, *residuals.values(), *problem.vectors, NOT_FINITE]
+        if len(set(everything)) < len(everything):
+            twice = sorted({name for name in everything if everything.count(name) > 1})
+            raise OutputArrayError(
+                f"arrays of {problem.name}", "different names", ", ".join(twice), "Rename them."
+            )
+        # "residual_" hides an equation name that has no letter at all
+        clean_all(problem.equations, f"equations of {problem.name}")
+        names = clean_all(everything, f"arrays of {problem.name}")
+        return cls(
+            tuple(names[u] for u in unknowns),
+            tuple(names[r] for r in references),
+            tuple(names[e] for e in errors),
+            {equation: names[label] for equation, label in residuals.items()},
+            {vector: names[vector] for vector in problem.vectors},
+        )
+
+
+def point_arrays(solution: Solution, grid: Grid, names: Names) -> list[PointArray]:
+    """Unknowns, vectors, residuals, and reference and error where there is one, on the points of a grid.
+
+    Values of unknowns must be finite. Where a residual or a reference is not (at a singular corner, say),
+    the array ``not_finite`` is 1 and a `NotFiniteOutputWarning` says how often.
+
+    Raises:
+        OutputArrayError: an unknown is NaN or infinite.
+    """
+    problem, points = solution.problem, grid.points
+    values = solution(points)
+    _refuse_not_finite(solution, points, values)
+    units = [unit_of(problem, u) for u in problem.unknowns]
+    arrays = [PointArray(name, values[:, k], units[k]) for k, name in enumerate(names.unknowns)]
+    for vector, members in problem.vectors.items():
+        indices = [problem.unknowns.index(u) for u in members]
+        padded = np.zeros((len(points), 3))  # ParaView draws glyphs for three components only
+        padded[:, : len(indices)] = values[:, indices]
+        components = tuple(names.unknowns[i] for i in indices)
+        arrays.append(PointArray(names.vectors[vector], padded, units[indices[0]], components))
+    derived = [PointArray(names.residuals[n], r) for n, r in solution.residual(points).items()]
+    if solution.reference is not None:
+        exact = np.asarray(solution.reference.values(points))
+        for k, (reference, error) in enumerate(zip(names.references, names.errors, strict=True)):
+            derived.append(PointArray(reference, exact[:, k], units[k]))
+            derived.append(PointArray(error, values[:, k] - exact[:, k], units[k]))
+    return arrays + derived + _marks(derived, len(points))
+
+
+def field_data(solution: Solution) -> dict[str, Any]:
+    """Provenance for files: text as strings, numbers as floats."""
+    problem, provenance = solution.problem, solution.provenance
+    data: dict[str, Any] = {
+        "problem": [problem.name],
+        "equations": [f"{name}: {sp.sstr(e)} = 0" for name, e in problem.equations.items()],
+        "parameters": [f"{k} = {float(v):.17g}" for k, v in problem.parameters.items()]
+        + [f"{k} = {v:.17g} (identified)" for k, v in solution.parameters.items()],
+        "backend": [str(provenance.get("backend", ""))],
+        "status": [solution.status.name],
+        "versions": [f"{k} {v}" for k, v in dict(provenance.get("versions", {})).items()],
+        "coordinates": [c.name for c in problem.coordinates],
+    }
+    for key in ("created", "digest", "device", "dtype"):
+        if provenance.get(key):
+            data[key] = [str(provenance[key])]
+    if provenance.get("seed") is not None:
+        data["seed"] = [int(provenance["seed"])]
+    if solution.reference is not None:
+        data["reference"] = [solution.reference.description]
+        data["reference_error"] = [float(solution.reference.error)]
+    if solution.measured is not None:
+        data["relative_l2"] = [solution.measured.relative_l2]
+    if solution.error_estimate is not None:
+        data["error_estimate"] = [float(solution.error_estimate)]
+    return {key: value for key, value in data.items() if value}
+
+
+def _refuse_not_finite(solution: Solution, points: Array, values: Array) -> None:
+    for k, name in enumerate(solution.problem.unknown_names):
+        bad = ~np.isfinite(values[:, k])
+        if bad.any():
+            raise OutputArrayError(
+                f"output of {name}",
+                "finite values",
+                f"NaN or inf at {bad.sum()} of {len(bad)} points, first at {points[bad][0].tolist()}",
+                "Solve again with a smaller step or in float64; a diverged field is not written.",
+            )
+
+
+def _marks(derived: list[PointArray], n: int) -> list[PointArray]:
+    mark = np.zeros(n, dtype=np.uint8)
+    for array in derived:
+        mark |= ~np.isfinite(array.values)
+    if not mark.any():
+        return []
+    where = ", ".join(a.name for a in derived if not np.isfinite(a.values).all())
+    warnings.warn(
+        f"{where}: not finite at {mark.sum()} of {n} points, marked by the array {NOT_FINITE!r}.",
+        NotFiniteOutputWarning,
+        stacklevel=2,
+    )
+    return [PointArray(NOT_FINITE, mark)]
