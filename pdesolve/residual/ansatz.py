@@ -1,0 +1,219 @@
+"""Trial functions that meet initial and Dirichlet conditions on a box exactly: u = L(x) + F(x) N(x).
+
+The lift L carries the data, the factor F vanishes where they hold, N is the network's output. L is the
+Boolean sum (transfinite interpolation, Gordon 1971) of one-dimensional interpolations along the axes:
+
+    L ← L + P_axis (g - L on the faces of the axis),   F ← F · f_axis
+
+where with s = (x - a)/(b - a) in [0, 1] the interpolation is linear between two faces and constant from one,
+and f is 4 s (1 - s), s, or 1 - s. At the start of time L gains h0 + (t - t0) h1 and f is τ or τ². What cannot
+be met exactly (data that disagree at a corner, functions instead of expressions, kinks, fluxes) stays a
+weighted row of the loss; `exact_conditions` says which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..declare import Dirichlet, Initial, Problem, Term
+from ..declare.conditions import Condition
+from ..declare.domain import INITIAL
+from .program import lower
+
+_MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
+_NOT_SMOOTH = (sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.Min, sp.Max, sp.floor, sp.ceiling, sp.DiracDelta)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Lift L and factor F of one unknown."""
+
+    lift: sp.Expr = field(default_factory=lambda: sp.Integer(0))
+    factor: sp.Expr = field(default_factory=lambda: sp.Integer(1))
+
+
+@dataclass(frozen=True)
+class Ansatz:
+    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly."""
+
+    trials: tuple[Trial, ...]
+    periodic: tuple[int, ...]
+    exact: frozenset[str]
+
+    def is_exact(self, term: Term) -> bool:
+        """True where the ansatz meets a condition's term at every parameter of the network."""
+        return term.name in self.exact
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Conditions of one unknown at the ends of one axis; side -1 or +1, or time-derivative order 0 or 1."""
+
+    axis: int
+    is_time: bool
+    data: dict[int, sp.Expr]
+    names: tuple[str, ...]
+
+
+def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
+    """Axes along which every unknown is periodic."""
+    sets = [set(problem.periodic_axes(unknown)) for unknown in problem.unknowns]
+    return tuple(sorted(set.intersection(*sets)))
+
+
+def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
+    """Lift and factor of every unknown; with ``exact=False`` conditions stay rows (periodicity stays exact)."""
+    periodic = common_periodic_axes(problem)
+    trials, names = [], set()
+    for unknown in problem.unknowns:
+        trial, accepted = Trial(), []
+        for group in _groups(problem, unknown) if exact else []:
+            candidate = _extend(trial, group, problem)
+            if _meets(candidate.lift, [*accepted, group], problem) and _is_periodic(
+                candidate.lift, periodic, unknown, problem
+            ):
+                trial = candidate
+                accepted.append(group)
+        trials.append(trial)
+        names.update(name for group in accepted for name in group.names)
+    return Ansatz(tuple(trials), periodic, frozenset(names))
+
+
+def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
+    """Conditions that may be met exactly, by axis; time comes last, as the conditions at its start are met last."""
+    found: dict[int, tuple[dict[int, sp.Expr], list[str]]] = {}
+    domain = problem.domain
+    for term in problem.terms:
+        condition = term.condition
+        if condition is None or condition.unknown != unknown or not _is_smooth_expression(condition):
+            continue
+        value = problem.substitute(condition.value)  # type: ignore[attr-defined]
+        if value.free_symbols - set(problem.coordinates):
+            continue  # data with unknown parameters change during the solve
+        if isinstance(condition, Dirichlet):
+            face = domain.face(term.region)
+            axis, key = face.axis, face.side
+        else:
+            axis, key = domain.face(INITIAL).axis, condition.order  # type: ignore[attr-defined]
+        data, names = found.setdefault(axis, ({}, []))
+        data[key] = value
+        names.append(term.name)
+    groups = []
+    for axis in sorted(found):
+        is_time = domain.axes[axis].is_time
+        data, names = found[axis]
+        if not is_time or 0 in data:
+            groups.append(_Group(axis, is_time, data, tuple(names)))
+    return groups
+
+
+def _is_smooth_expression(condition: Condition) -> bool:
+    if not isinstance(condition, Dirichlet | Initial) or not isinstance(condition.value, sp.Expr):
+        return False
+    return not condition.value.has(*_NOT_SMOOTH)
+
+
+def _extend(trial: Trial, group: _Group, problem: Problem) -> Trial:
+    """One more axis: correct the lift on its faces, make the factor vanish there."""
+    axis = problem.domain.axes[group.axis]
+    x, a, b = axis.coordinate, axis.lower, axis.upper
+    s = (x - a) / (b - a)
+    if group.is_time:
+        start = [group.data[0] - trial.lift.subs(x, a)]
+        if 1 in group.data:
+            start.append(group.data[1] - trial.lift.diff(x).subs(x, a))
+        correction = sum(h * (x - a) ** k for k, h in enumerate(start))
+        return Trial(trial.lift + correction, trial.factor * s ** len(start))
+    gaps = {side: g - trial.lift.subs(x, a if side < 0 else b) for side, g in group.data.items()}
+    if len(gaps) == 2:
+        return Trial(trial.lift + (1 - s) * gaps[-1] + s * gaps[1], trial.factor * 4 * s * (1 - s))
+    (side, gap), = gaps.items()
+    return Trial(trial.lift + gap, trial.factor * (s if side < 0 else 1 - s))
+
+
+def _values(expression: sp.Expr, problem: Problem, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    values = lower(problem.coordinates, expression, "numpy")(*points.T)
+    return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))
+
+
+def _meets(lift: sp.Expr, groups: list[_Group], problem: Problem) -> bool:
+    """True where the lift takes the data of all groups, checked at points of their faces."""
+    rng = np.random.default_rng(0)
+    for group in groups:
+        axis = problem.domain.axes[group.axis]
+        for key, wanted in group.data.items():
+            part = INITIAL if group.is_time else next(
+                f.name for f in problem.domain.faces if f.axis == group.axis and f.side == key
+            )
+            points = problem.domain.sample(64, rng, part)
+            given = lift.diff(axis.coordinate, key) if group.is_time and key else lift
+            with np.errstate(all="ignore"):
+                found, expected = _values(given, problem, points), _values(wanted, problem, points)
+            scale = 1.0 + np.abs(expected).max()
+            if not np.abs(found - expected).max() <= _MISMATCH * scale:
+                return False
+    return True
+
+
+def _is_periodic(lift: sp.Expr, axes: tuple[int, ...], unknown: sp.Expr, problem: Problem) -> bool:
+    """True where the lift and its derivatives, up to the order of the equation, agree across periodic faces.
+
+    A lift with a kink at the seam would freeze it there for all times.
+    """
+    rng = np.random.default_rng(0)
+    for i in axes:
+        x = problem.domain.axes[i].coordinate
+        lower_face = next(f.name for f in problem.domain.faces if f.axis == i)
+        points = problem.domain.sample(64, rng, lower_face)
+        opposite = points.copy()
+        opposite[:, i] = problem.domain.axes[i].bounds[1]
+        for k in range(problem.order(unknown, x) + 1):
+            derivative = lift.diff(x, k) if k else lift
+            at_lower, at_upper = (_values(derivative, problem, p) for p in (points, opposite))
+            if not np.abs(at_lower - at_upper).max() <= _MISMATCH * (1.0 + np.abs(at_lower).max()):
+                return False
+    return True
+
+
+def trial_tables(
+    ansatz: Ansatz, coordinates: tuple[sp.Symbol, ...], wanted: Any
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """What D^α (L + F N) needs besides D^β N, by Leibniz' rule.
+
+    Returns a torch function of the coordinates that gives all varying D^α L and D^β F, and for each wanted
+    derivative a tuple (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position
+    of a varying value, as an int.
+    """
+    from .multiindex import product_rule
+
+    expressions: list[sp.Expr] = []
+
+    def slot(expression: sp.Expr) -> int | float:
+        expression = sp.sympify(expression)
+        if expression.is_number:
+            return float(expression)
+        if expression not in expressions:
+            expressions.append(expression)
+        return expressions.index(expression)
+
+    def differentiate(expression: sp.Expr, index: tuple[int, ...]) -> sp.Expr:
+        for x, count in zip(coordinates, index, strict=True):
+            expression = expression.diff(x, count) if count else expression
+        return expression
+
+    plan = []
+    for k, index in wanted:
+        trial = ansatz.trials[k]
+        lift = slot(differentiate(trial.lift, index))
+        products = []
+        for coefficient, beta, rest in product_rule(index):
+            factor = coefficient * differentiate(trial.factor, rest)
+            if factor != 0:
+                products.append((slot(factor), beta))
+        plan.append((k, lift, tuple(products)))
+    return lower(coordinates, expressions, "torch"), tuple(plan)

@@ -1,0 +1,79 @@
+"""A trial function with its network and the unknown parameters: what a residual is differentiated by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .ansatz import Ansatz, trial_tables
+from .jets import JetSpace, network_jet
+from .program import Derivative, Program
+
+
+class Model(nn.Module):
+    """u = L + F N with all derivatives, N a network of the coordinates; unknown parameters beside it.
+
+    Args:
+        program: the lowered problem.
+        network: maps (n, d) points to (n, number of unknowns).
+        ansatz: lift and factor of each unknown.
+    """
+
+    def __init__(self, program: Program, network: nn.Module, ansatz: Ansatz) -> None:
+        super().__init__()
+        self.network = network
+        self._ansatz = ansatz
+        self._coordinates = program.problem.coordinates
+        self._positive = tuple(p.must_be_positive for p in program.parameters)
+        starts = [float(p.start or 0.0) for p in program.parameters]
+        self._scales = tuple(max(abs(s), 1e-3) for s in starts)
+        raw = [
+            math.log(s) if positive else s / scale
+            for s, positive, scale in zip(starts, self._positive, self._scales, strict=True)
+        ]
+        self.raw_parameters = nn.Parameter(torch.tensor(raw, dtype=torch.float64))
+        self._plans: dict[tuple[Derivative, ...], Any] = {}
+
+    def parameter_values(self) -> list[Tensor]:
+        """The unknown parameters: exp(raw) where they must be positive, else raw times their scale."""
+        return [
+            torch.exp(raw) if positive else raw * scale
+            for raw, positive, scale in zip(
+                self.raw_parameters.unbind(), self._positive, self._scales, strict=True
+            )
+        ]
+
+    def prepare(self, wanted: Sequence[Derivative]) -> None:
+        """Make the tables for a set of derivatives; done before compilation, which must not trace SymPy."""
+        key = tuple(wanted)
+        if key not in self._plans:
+            tables = trial_tables(self._ansatz, self._coordinates, key)
+            network = {beta for _, _, products in tables[1] for _, beta in products}
+            self._plans[key] = (JetSpace.of(network), *tables)
+
+    def derivatives(self, points: Tensor, wanted: tuple[Derivative, ...]) -> list[Tensor]:
+        """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`."""
+        space, varying, plan = self._plans[wanted]
+        jet = network_jet(self.network, points, space)
+        table = varying(*points.unbind(1))
+        results = []
+        for k, lift, products in plan:
+            total = None
+            for factor, beta in products:
+                term = jet.component(k, beta)
+                if isinstance(factor, int):
+                    term = table[factor] * term
+                elif factor != 1.0:
+                    term = factor * term
+                total = term if total is None else total + term
+            constant = table[lift] if isinstance(lift, int) else lift
+            if total is None:
+                total = constant + torch.zeros_like(points[:, 0])
+            elif isinstance(lift, int) or lift != 0.0:
+                total = total + constant
+            results.append(total)
+        return results
