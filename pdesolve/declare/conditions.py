@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -19,7 +19,7 @@ from .domain import INITIAL, Array, Domain
 from .errors import BoundaryDataError, PeriodicPairError, UndeclaredFunctionError
 from .symbols import as_expression
 
-Data = sp.Expr | Callable[[Array], Array]
+Data: TypeAlias = "sp.Expr | Callable[[Array], Array]"
 
 
 def as_data(value: Any, who: str) -> Data:

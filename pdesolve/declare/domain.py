@@ -190,7 +190,7 @@ class Domain:
         gap = np.minimum(points[:, :k] - lower, upper - points[:, :k])
         inside = gap.min(axis=1)
         outside = np.linalg.norm(np.minimum(gap, 0.0), axis=1)
-        return np.where(inside >= 0, inside, -outside)
+        return np.asarray(np.where(inside >= 0, inside, -outside))
 
     def sample(self, n: int, rng: np.random.Generator, part: str = INSIDE, method: str = "sobol") -> Array:
         """``n`` points, shape (n, d), inside or on a boundary part.

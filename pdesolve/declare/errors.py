@@ -74,6 +74,14 @@ class ParameterValueError(DeclarationError):
     """A parameter's value is not a finite number, or breaks the parameter's own assumption."""
 
 
+class UndeterminedParameterError(DeclarationError):
+    """A parameter is to be identified, but nothing was observed that determines it."""
+
+
+class SymbolNameError(DeclarationError):
+    """A name is no identifier, or one that the library reserves."""
+
+
 class BackwardDiffusionError(DeclarationError):
     """A diffusivity is negative: the equation is ill-posed forward in time."""
 
@@ -124,6 +132,10 @@ class EmptyDomainError(DeclarationError):
 
 class ReferenceDataError(DeclarationError):
     """A reference has a form that cannot be evaluated."""
+
+
+class ManufacturedFieldError(DeclarationError):
+    """A field given to manufacture() does not fit the problem."""
 
 
 class SerializationError(PDESolveError):

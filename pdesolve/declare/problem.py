@@ -269,24 +269,24 @@ class Problem:
         """A copy with some fields changed, validated anew."""
         return replace(self, **changes)
 
-    def manufacture(self, fields: Mapping[AppliedUndef, Any] | None = None, **by_name: Any) -> Problem:
+    def manufacture(self, fields: Mapping[Any, Any] | None = None, **by_name: Any) -> Problem:
         """The same problem with the forcing and data that make given fields exact.
 
         >>> problem.manufacture(u=sp.sin(x) * sp.exp(-t))                   # doctest: +SKIP
 
         Every operator acts on the given field; what it yields is subtracted as a source or as data. The
-        result's reference is the given field.
+        result's reference is the given field. A parameter that is to be identified is given its true value.
         """
         from .manufacture import manufacture
 
         chosen = {**(fields or {})}
-        for unknown in self.unknowns:
-            if unknown.func.__name__ in by_name:
-                chosen[unknown] = by_name.pop(unknown.func.__name__)
+        named = {u.func.__name__: u for u in self.unknowns} | {p.name: p for p in self.unknown_parameters}
+        for name in named.keys() & by_name.keys():
+            chosen[named[name]] = by_name.pop(name)
         if by_name:
             raise ExpressionTypeError(
                 "manufacture()",
-                f"fields for {', '.join(self.unknown_names)}",
+                f"fields for {', '.join(named)}",
                 ", ".join(by_name),
                 "Name an unknown.",
             )

@@ -72,7 +72,7 @@ def unknown(names: str, *args: sp.Symbol) -> Any:
     return _one_or_tuple([UndefinedFunction(name, real=True)(*args) for name in _names(names, "unknown()")])
 
 
-class Parameter(sp.Symbol):
+class Parameter(sp.Symbol):  # type: ignore[misc]
     """A number in the equations: known (given in ``Problem.parameters``) or to be identified.
 
     ``unknown=True`` makes it part of the solution: it starts at ``start`` and, with ``positive=True``,
@@ -86,7 +86,7 @@ class Parameter(sp.Symbol):
         cls, name: str, *, unknown: bool = False, start: float | None = None, positive: bool = False
     ) -> Parameter:
         assumptions = {"positive": True} if positive else {"real": True}
-        symbol = sp.Symbol.__xnew__(cls, name, **assumptions)
+        symbol: Parameter = sp.Symbol.__xnew__(cls, name, **assumptions)
         symbol.unknown = unknown
         symbol.start = None if start is None else float(start)
         return symbol

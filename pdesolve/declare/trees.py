@@ -44,7 +44,7 @@ CONSTANTS: dict[str, sp.Basic] = {
     "false": sp.false,
 }
 
-HEADS: dict[str, type] = {
+HEADS: dict[str, Any] = {
     head.__name__: head
     for head in (
         *(sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log),
@@ -122,8 +122,9 @@ def _write(e: Any, depth: int) -> Tree:
     if isinstance(e, sp.Derivative) and isinstance(e.expr, AppliedUndef):
         counts = [[_write(c, depth + 1), _write(n, depth + 1)] for c, n in e.variable_count]
         return ["Derivative", _write(e.expr, depth + 1), counts]
-    if HEADS.get(type(e).__name__) is type(e):
-        return [type(e).__name__, *(_write(a, depth + 1) for a in e.args)]
+    head = type(e).__name__
+    if head in HEADS and isinstance(e, HEADS[head]):
+        return [head, *(_write(a, depth + 1) for a in e.args)]
     raise SerializationError(
         "expression_to_json()",
         "numbers, symbols, unknowns and elementary functions",

@@ -1,0 +1,233 @@
+"""Checks of the conditions: they name parts that exist, and are neither too few nor too many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..conditions import BoundaryCondition, Dirichlet, Initial, Neumann, Periodic, Robin, Value
+from ..domain import INITIAL, Face
+from ..errors import (
+    DuplicateConditionError,
+    InitialConditionError,
+    InitialOrderError,
+    MissingBoundaryConditionError,
+    OverdeterminedBoundaryError,
+    RobinCoefficientError,
+    UnknownPartError,
+)
+from .facts import Facts, names
+
+
+def check_parts(facts: Facts) -> None:
+    """Boundary conditions name faces of the box; periodic ones a whole axis."""
+    faces = [face.name for face in facts.domain.faces]
+    for condition in facts.problem.conditions:
+        if isinstance(condition, Periodic):
+            condition.axes(facts.domain)  # raises PeriodicPairError
+        if isinstance(condition, BoundaryCondition):
+            for part in condition.parts(facts.domain):
+                if part not in faces:
+                    raise UnknownPartError(
+                        condition.who,
+                        f"one of the faces {names(faces)}",
+                        repr(part),
+                        "Write Initial(u, ...) for the start of time."
+                        if part == INITIAL
+                        else "Name an existing face; on=None means all of them.",
+                    )
+
+
+def check_robin(facts: Facts) -> None:
+    """a u + b ∂u/∂n = g needs one coefficient that is not zero."""
+    for condition in facts.problem.of_type(Robin):
+        a, b = (facts.problem.substitute(e) for e in condition.coefficients())
+        if a == 0 and b == 0:
+            raise RobinCoefficientError(
+                condition.who, "a or b different from 0", "a = 0 and b = 0", "Give Robin(u, g, a=..., b=...)."
+            )
+
+
+def check_initial(facts: Facts) -> None:
+    """u, and u_t where the equation is of second order in time, are given at the start, once each."""
+    time = facts.domain.time
+    for unknown in facts.problem.unknowns:
+        name = unknown.func.__name__
+        who = f"{facts.who}, Initial({name})"
+        given = Counter(condition.order for condition in facts.of(unknown, Initial))
+        if time is None:
+            if given:
+                raise InitialConditionError(
+                    who,
+                    "no initial condition in a steady problem",
+                    "one, and a domain without Time",
+                    "Multiply the domain by Time(t, 0, 1), or drop the condition.",
+                )
+            continue
+        order = facts.order(unknown, facts.time_axis)
+        # An algebraic unknown such as the pressure may be given at the start: a harmless starting value.
+        excess = sorted(k for k in given if k >= max(order, 1))
+        if excess:
+            raise InitialOrderError(
+                who,
+                f"initial values of orders below {order}, the order in time",
+                f"one of order {excess[0]}",
+                "Drop it, or correct the time derivative in the equation.",
+            )
+        twice = [k for k, count in given.items() if count > 1]
+        if twice:
+            raise DuplicateConditionError(
+                who, "one initial condition of each order", f"{given[twice[0]]}", "Drop one of them."
+            )
+        missing = [k for k in range(order) if k not in given]
+        if missing and not facts.observed:
+            written = name if missing[0] == 0 else f"{name}.diff({time.coordinate})"
+            kind = InitialConditionError if missing[0] == 0 else InitialOrderError
+            raise kind(
+                who,
+                f"{order} initial condition{'s' * (order > 1)}: the equation is of order {order} in time",
+                f"none for {written}",
+                f"Add Initial({written}, ...).",
+            )
+
+
+def check_overdetermined(facts: Facts) -> None:
+    """Value and flux are not both prescribed on the whole boundary."""
+    for unknown in facts.problem.unknowns:
+        faces = [f for f in facts.domain.faces if f.axis not in facts.problem.periodic_axes(unknown)]
+        both = [
+            face.name
+            for face in faces
+            if _too_many(facts, unknown, face) and _value_and_flux(facts, unknown, face)
+        ]
+        if faces and len(both) == len(faces):
+            raise OverdeterminedBoundaryError(
+                f"{facts.who}, {unknown.func.__name__}",
+                "either the value or the flux on each face",
+                f"Dirichlet and Neumann on all faces ({names(both)})",
+                "Keep one of them; both together have a solution by accident only.",
+            )
+
+
+def _value_and_flux(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
+    kinds = {type(c) for c in facts.on(unknown, face.name)}
+    return Dirichlet in kinds and bool(kinds & {Neumann, Robin})
+
+
+def _too_many(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
+    """More than the order along the axis allows: (m + 1)/2 at one end, m in total for odd m."""
+    allowed = max(1, (facts.order(unknown, face.axis) + 1) // 2)
+    return len(facts.on(unknown, face.name)) > allowed
+
+
+def check_duplicates(facts: Facts) -> None:
+    """No two conditions stand in each other's place."""
+    for unknown in facts.problem.unknowns:
+        who = f"{facts.who}, {unknown.func.__name__}"
+        axes = Counter(axis for c in facts.of(unknown, Periodic) for axis in c.axes(facts.domain))
+        for face in facts.domain.faces:
+            found = facts.on(unknown, face.name)
+            kinds = Counter(c.kind for c in found)
+            if axes[face.axis] and (found or axes[face.axis] > 1):
+                listed = ["periodic"] * axes[face.axis] + [c.kind for c in found]
+                raise DuplicateConditionError(
+                    f"{who} on {face.name}",
+                    "Periodic alone along its axis",
+                    names(listed),
+                    "Drop one; Periodic(u, x) limits periodicity to the axis x.",
+                )
+            if _too_many(facts, unknown, face) or max(kinds.values(), default=0) > 1:
+                order = facts.order(unknown, face.axis)
+                raise DuplicateConditionError(
+                    f"{who} on {face.name}",
+                    f"at most {max(1, (order + 1) // 2)} condition(s) of different kinds (order {order})",
+                    names(kind for kind, n in kinds.items() for _ in range(n)),
+                    "Drop one, or limit each to its faces by on=...",
+                )
+        for axis in range(len(facts.domain.space)):
+            order = facts.order(unknown, axis)
+            pair = [face.name for face in facts.domain.faces if face.axis == axis]
+            total = sum(len(facts.on(unknown, face)) for face in pair)
+            if order % 2 and 3 <= order < total:
+                raise DuplicateConditionError(
+                    f"{who} on {names(pair)}",
+                    f"{order} conditions for order {order} in {facts.problem.coordinates[axis]}",
+                    f"{total}",
+                    "Drop one of them.",
+                )
+        points = Counter(tuple(sorted(c.at.items(), key=str)) for c in facts.of(unknown, Value))
+        if max(points.values(), default=0) > 1:
+            raise DuplicateConditionError(who, "one Value at a point", "two", "Drop one of them.")
+
+
+def check_missing(facts: Facts) -> None:
+    """Every face carries the conditions that the order of the equation asks for."""
+    if facts.observed:
+        return  # measurements stand in for boundary data in inverse problems
+    for unknown in facts.problem.unknowns:
+        needed = list(_needed(facts, unknown))
+        if needed:
+            parts = names(part for part, _, _ in needed)
+            part, order, axis = needed[0]
+            name, coordinate = unknown.func.__name__, facts.problem.coordinates[axis]
+            raise MissingBoundaryConditionError(
+                f"{facts.who}, {name}",
+                f"{_number(order)} for order {order} in {coordinate}",
+                f"too few on {parts}",
+                f'Add for instance Dirichlet({name}, 0, on="{part}"), or Periodic({name}, {coordinate}).',
+            )
+    _check_first_order(facts)
+
+
+def _number(order: int) -> str:
+    each = f"{order // 2} condition{'s' * (order // 2 > 1)} on each face"
+    return each if order % 2 == 0 else f"{each} and {order} in total"
+
+
+def _needed(facts: Facts, unknown: AppliedUndef) -> Iterator[tuple[str, int, int]]:
+    """(part, order, axis) of every face that lacks a condition."""
+    for axis in range(len(facts.domain.space)):
+        order = facts.order(unknown, axis)
+        if order < 2 or axis in facts.problem.periodic_axes(unknown):
+            continue
+        faces = [face.name for face in facts.domain.faces if face.axis == axis]
+        counts = {face: len(facts.on(unknown, face)) for face in faces}
+        short = [face for face in faces if counts[face] < order // 2]
+        if not short and order % 2 and sum(counts.values()) < order:
+            short = [face for face in faces if counts[face] == min(counts.values())]
+        yield from ((face, order, axis) for face in short)
+
+
+def _check_first_order(facts: Facts) -> None:
+    """First-order equations need data on some inflow part; which one depends on the solution."""
+    problem = facts.problem
+    if any(True for _ in problem.of_type(Value)):
+        return
+    space = range(len(facts.domain.space))
+    highest = {axis: max(facts.order(u, axis) for u in problem.unknowns) for axis in space}
+    if len(problem.unknowns) == 1:
+        groups = [list(space)] if max(highest.values(), default=0) == 1 else []
+    else:
+        groups = [[axis] for axis in space if highest[axis] == 1]
+    for axes in groups:
+        faces = [face.name for face in facts.domain.faces if face.axis in axes]
+        given = any(facts.on(u, face) for u in problem.unknowns for face in faces)
+        periodic = any(axis in problem.periodic_axes(u) for u in problem.unknowns for axis in axes)
+        if not given and not periodic:
+            u = problem.unknowns[0].func.__name__
+            raise MissingBoundaryConditionError(
+                f"{facts.who}, {names(problem.unknown_names)}",
+                "a condition on the inflow part of a first-order equation",
+                f"none on {names(faces)}",
+                f'Add for instance Dirichlet({u}, 0, on="{faces[0]}"), or Periodic({u}).',
+            )
+
+
+def is_held(facts: Facts, unknown: AppliedUndef) -> bool:
+    """True where some condition in space holds the unknown itself, not its derivatives alone."""
+    if facts.of(unknown, Dirichlet):
+        return True
+    return any(sp.sympify(facts.problem.substitute(c.a)) != 0 for c in facts.of(unknown, Robin))

@@ -1,0 +1,246 @@
+"""Checks of data by number: finite values, constants that nothing fixes, balances, jumps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import sympy as sp
+
+from ..conditions import Dirichlet, Initial, Neumann, Observations, Value
+from ..domain import INITIAL, Array, Face
+from ..errors import (
+    BoundaryDataError,
+    CompatibilityWarning,
+    IncompatibleNeumannError,
+    PeriodicityWarning,
+    PressureGaugeError,
+)
+from .boundaries import is_held
+from .facts import Equation, Facts, Node
+
+TOLERANCE = 1e-8
+"""Relative mismatch of data beyond which it is no round-off."""
+
+STACK = 6  # from warnings.warn up to the user's Problem(...)
+
+
+def check_values(facts: Facts) -> None:
+    """Data are finite floats, one for each point, wherever they are asked for."""
+    for condition in facts.problem.conditions:
+        for place, points in facts.places(condition):
+            values = facts.values(condition, points)
+            bad = ~np.isfinite(values)
+            if bad.any():
+                where = ", ".join(
+                    f"{c} = {x:.6g}" for c, x in zip(facts.problem.coordinates, points[bad][0], strict=True)
+                )
+                raise BoundaryDataError(
+                    f"{condition.who} on {place}",
+                    "finite values",
+                    f"{values[bad][0]} at {where}",
+                    "Correct the expression, or the domain that it is used on.",
+                )
+
+
+def check_gauge(facts: Facts) -> None:
+    """An unknown that occurs under derivatives alone is fixed up to a constant: something must fix it."""
+    for k, unknown in enumerate(facts.problem.unknowns):
+        d = len(facts.domain.space)
+        indices = [index for which, index in facts.orders if which == k]
+        if any(sum(index[:d]) == 0 for index in indices) or is_held(facts, unknown):
+            continue
+        if facts.of(unknown, Observations):
+            continue
+        time = facts.domain.time
+        gauges = facts.of(unknown, Value)
+        # In a transient problem the constant is a function of time: one instant does not fix it.
+        if any(time is None or time.coordinate not in gauge.at for gauge in gauges):
+            continue
+        name = unknown.func.__name__
+        order = max(facts.order(unknown, axis) for axis in range(d))
+        at = ", ".join(f"{axis.coordinate}: {axis.lower}" for axis in facts.domain.space)
+        kind = IncompatibleNeumannError if order >= 2 else PressureGaugeError
+        raise kind(
+            f"{facts.who}, {name}",
+            f"a condition that holds {name} itself"
+            + (f" at all times (leave {time.coordinate} out of at=)" if gauges and time else ""),
+            f"{name} under derivatives only, so that it is fixed up to a constant",
+            f"Add Value({name}, 0, at={{{at}}}), or a Dirichlet condition.",
+        )
+
+
+def check_balance(facts: Facts) -> None:
+    """∫ source = flux through the boundary, where the equation is a divergence and all fluxes are given.
+
+    A pure Neumann problem Σ aᵢ ∂²u/∂xᵢ² + f = 0 asks for Σ aᵢ ∮ ∂u/∂n + ∫ f = 0, and incompressible flow
+    Σ ∂uᵢ/∂xᵢ = 0 with given uᵢ on the boundary for ∮ u·n = 0.
+    """
+    d = len(facts.domain.space)
+    for equation in facts.equations:
+        fluxes = _divergence(facts, equation)
+        if fluxes is None or not 1 <= d <= 3:
+            continue
+        times = [0.0] if facts.domain.time is None else np.linspace(*facts.domain.time.bounds, 3)
+        for t in times:
+            # Two rules: their difference tells the error of quadrature from an imbalance.
+            coarse, fine = ((64, 96), (32, 48), (12, 16))[d - 1]
+            first, _ = _imbalance(facts, equation, fluxes, coarse, t)
+            total, scale = _imbalance(facts, equation, fluxes, fine, t)
+            if abs(total) > TOLERANCE * scale + 10 * abs(total - first):
+                second_order = any(sum(node[1]) == 2 for node in fluxes)
+                raise (IncompatibleNeumannError if second_order else PressureGaugeError)(
+                    equation.who,
+                    "sources that balance the flux through the boundary",
+                    f"an imbalance of {total:.3g} (of {scale:.3g} in total)"
+                    + ("" if facts.domain.time is None else f" at time {t:g}"),
+                    "Correct the source or the boundary data: no solution exists otherwise.",
+                )
+
+
+def _divergence(facts: Facts, equation: Equation) -> dict[Node, float] | None:
+    """Coefficient of each ∂²u/∂xᵢ² or ∂uᵢ/∂xᵢ if the equation holds nothing else and fluxes are given."""
+    fluxes: dict[Node, float] = {}
+    space = len(facts.domain.space)
+    for k, index in equation.symbols:
+        axis = next((i for i, n in enumerate(index) if n), None)
+        if axis is None or axis >= space or sum(index) != index[axis] or index[axis] > 2:
+            return None
+        coefficient = equation.coefficient((k, index))
+        if not coefficient.is_number:
+            return None
+        wanted = Neumann if index[axis] == 2 else Dirichlet
+        unknown = facts.problem.unknowns[k]
+        for face in facts.domain.faces:
+            given = any(isinstance(c, wanted) for c in facts.on(unknown, face.name))
+            if face.axis == axis and not given and axis not in facts.problem.periodic_axes(unknown):
+                return None
+        fluxes[(k, index)] = float(coefficient)
+    first = [node for node in fluxes if sum(node[1]) == 1]
+    if first and not len({k for k, _ in first}) == len(first) == len(fluxes) == space > 1:
+        return None
+    return fluxes
+
+
+def _imbalance(
+    facts: Facts, equation: Equation, fluxes: dict[Node, float], n: int, time: float
+) -> tuple[float, float]:
+    """∫ source + Σ aᵢ ∮ flux, and the sum of the absolute values of what is added up."""
+    points, weights = _quadrature(facts, n, None, time)
+    source = facts.evaluate(equation.source, points)
+    total, scale = float(weights @ source), float(weights @ abs(source))
+    for (k, index), coefficient in fluxes.items():
+        unknown = facts.problem.unknowns[k]
+        for face in facts.domain.faces:
+            wanted = Neumann if sum(index) == 2 else Dirichlet
+            if not index[face.axis]:
+                continue
+            for condition in facts.on(unknown, face.name):
+                if isinstance(condition, wanted):
+                    points, weights = _quadrature(facts, n, face, time)
+                    # n·∇u carries the sign of the normal already, u does not.
+                    sign = 1 if wanted is Neumann else face.side
+                    flux = coefficient * sign * facts.values(condition, points)
+                    total, scale = total + float(weights @ flux), scale + float(weights @ abs(flux))
+    return total, scale
+
+
+def _quadrature(facts: Facts, n: int, face: Face | None, time: float) -> tuple[Array, Array]:
+    """Gauss-Legendre points (m, d) and weights (m,) in space, or on a face, at one time."""
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    columns, factors = [], []
+    for i, axis in enumerate(facts.domain.space):
+        lower, upper = axis.bounds
+        if face is not None and face.axis == i:
+            columns.append(np.array([lower if face.side < 0 else upper]))
+            factors.append(np.ones(1))
+        else:
+            columns.append(lower + (upper - lower) * (nodes + 1) / 2)
+            factors.append(weights * (upper - lower) / 2)
+    if facts.domain.time is not None:
+        columns.append(np.array([time]))
+        factors.append(np.ones(1))
+    points = np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
+    product_of = np.prod(np.stack([m.ravel() for m in np.meshgrid(*factors, indexing="ij")]), axis=0)
+    return points, np.asarray(product_of)
+
+
+# -- warnings ------------------------------------------------------------------------------------------
+
+
+def warn_periodic_jump(facts: Facts) -> None:
+    """Initial data and coefficients that are declared periodic do not jump across the faces."""
+    problem = facts.problem
+    for unknown, axis in product(problem.unknowns, range(len(facts.domain.space))):
+        if axis not in problem.periodic_axes(unknown):
+            continue
+        coordinate = problem.coordinates[axis]
+        for condition in facts.of(unknown, Initial):
+            lower, upper = _opposite(facts, axis, INITIAL)
+            left, right = facts.values(condition, lower), facts.values(condition, upper)
+            scale = max(float(np.max(np.abs(v))) for v in (left, right, *_inside(facts, condition)))
+            _warn_jump(condition.who, coordinate, left - right, scale)
+    for equation in facts.equations:
+        for axis in sorted(
+            {a for k, _ in equation.symbols for a in problem.periodic_axes(problem.unknowns[k])}
+        ):
+            coordinate = problem.coordinates[axis]
+            if coordinate not in equation.residual.free_symbols:
+                continue
+            values = np.linspace(0.4, 1.7, len(equation.symbols)).tolist()
+            fixed = equation.residual.xreplace(
+                {s: sp.Float(v) for s, v in zip(equation.symbols.values(), values, strict=True)}
+            )
+            lower, upper = _opposite(facts, axis, None)
+            left, right = facts.evaluate(fixed, lower), facts.evaluate(fixed, upper)
+            inside = facts.evaluate(fixed, facts.points(16))
+            finite = [np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in (left, right, inside)]
+            _warn_jump(equation.who, coordinate, left - right, float(max(finite)))
+
+
+def _inside(facts: Facts, condition: Initial) -> Iterator[Array]:
+    yield facts.values(condition, facts.points(16, INITIAL))
+
+
+def _opposite(facts: Facts, axis: int, part: str | None) -> tuple[Array, Array]:
+    """The same points on the two faces of an axis."""
+    lower = facts.points(16) if part is None else facts.points(16, part)
+    upper = lower.copy()
+    lower[:, axis], upper[:, axis] = facts.domain.axes[axis].bounds
+    return lower, upper
+
+
+def _warn_jump(who: str, coordinate: sp.Symbol, jump: Array, scale: float) -> None:
+    size = float(np.abs(jump[np.isfinite(jump)]).max(initial=0.0))
+    if size > TOLERANCE * scale:
+        warnings.warn(
+            f"{who}: declared periodic in {coordinate}, but it jumps by {size:.3g} across the faces. "
+            "The solution will be discontinuous there: check the domain's length or the data.",
+            PeriodicityWarning,
+            stacklevel=STACK,
+        )
+
+
+def warn_initial_mismatch(facts: Facts) -> None:
+    """Initial values agree with Dirichlet data where both hold."""
+    time = facts.time_axis
+    if time is None:
+        return
+    for condition in facts.problem.of_type(Dirichlet):
+        for initial in facts.of(condition.unknown, Initial):
+            if initial.order:
+                continue
+            scale = max(float(np.abs(v).max()) for v in _inside(facts, initial))
+            for part in condition.parts(facts.domain):
+                points = facts.points(16, part, {time: facts.domain.axes[time].bounds[0]})
+                boundary, start = facts.values(condition, points), facts.values(initial, points)
+                size = float(np.abs(boundary - start).max())
+                if size > TOLERANCE * max(scale, float(np.abs(boundary).max())):
+                    warnings.warn(
+                        f"{condition.who} on {part}: differs from the initial condition by {size:.3g} at "
+                        "the start. The solution has a layer there: make the data agree if none is meant.",
+                        CompatibilityWarning,
+                        stacklevel=STACK,
+                    )

@@ -1,0 +1,127 @@
+"""Checks of the equations: their number, their content, their order, their direction in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from ..errors import (
+    BackwardDiffusionError,
+    EquationCountError,
+    NoUnknownError,
+    SingularLimitError,
+    TrivialEquationError,
+)
+from .facts import Equation, Facts, Node, names
+
+
+def check_not_trivial(facts: Facts) -> None:
+    """Each equation says something, and says it of an unknown."""
+    for equation in facts.equations:
+        if _depends_on_unknowns(equation):
+            continue
+        source = sp.expand(equation.source)
+        if source == 0:
+            raise TrivialEquationError(
+                equation.who,
+                "an equation that holds for some fields only",
+                f"{str(equation.declared)[:80]}, which is 0 = 0",
+                "Correct the equation, or drop it.",
+            )
+        raise NoUnknownError(
+            equation.who,
+            f"an equation in {names(facts.problem.unknowns)}",
+            f"{str(source)[:80]} = 0, which holds no unknown",
+            "Correct the equation, or drop it.",
+        )
+
+
+def _depends_on_unknowns(equation: Equation) -> bool:
+    # Highest derivatives come first; their coefficients are the simplest, so this is over at once.
+    return any(equation.coefficient(node) != 0 for node in equation.symbols)
+
+
+def check_count(facts: Facts) -> None:
+    """As many equations as unknowns."""
+    n, k = len(facts.equations), len(facts.problem.unknowns)
+    if n != k or n == 0:
+        raise EquationCountError(
+            facts.who,
+            f"as many equations as unknowns ({names(facts.problem.unknowns)})",
+            f"{n} equation{'s' * (n != 1)} for {k} unknown{'s' * (k != 1)}",
+            "Add the missing equation, or make a known function an expression or a parameter.",
+        )
+
+
+def check_singular_limit(facts: Facts) -> None:
+    """No parameter value removes the highest derivative: the conditions would no longer fit."""
+    problem = facts.problem
+    declared: dict[Node, None] = {}
+    for equation in facts.equations:
+        declared |= dict.fromkeys(problem.derivatives(equation.declared).values())
+    for k, unknown in enumerate(problem.unknowns):
+        for axis, coordinate in enumerate(problem.coordinates):
+            before = max((index[axis] for which, index in declared if which == k), default=0)
+            after = facts.order(unknown, axis)
+            if after < before:
+                zero = [str(s) for s, v in problem.parameters.items() if sp.sympify(v) == 0]
+                raise SingularLimitError(
+                    f"{facts.who}, parameter {names(zero)}",
+                    f"values that keep the derivative of order {before} of {unknown} in {coordinate}",
+                    f"order {after} once the values are put in",
+                    "Give a value other than 0, or declare the reduced equation with its own conditions.",
+                )
+
+
+def check_forward_in_time(facts: Facts) -> None:
+    """The highest even derivative along each axis damps (first order in time) or propagates (second).
+
+    With residual c ∂ᵗu + a ∂²ᵐu/∂x²ᵐ, a mode exp(ikx) has growth rate -(a/c)(-1)ᵐk²ᵐ, or its square root
+    in second order in time: (-1)ᵐ a/c must not be negative.
+    """
+    if facts.time_axis is None or facts.problem.allow_ill_posed:
+        return
+    for equation in facts.equations:
+        for k, in_time, in_space in _evolution(facts, equation):
+            c, a = equation.coefficient((k, in_time)), equation.coefficient((k, in_space))
+            m = max(in_space) // 2
+            if ((-1) ** m * a / c).is_negative:
+                unknown = facts.problem.unknowns[k]
+                coordinate = facts.problem.coordinates[in_space.index(max(in_space))]
+                raise BackwardDiffusionError(
+                    equation.who,
+                    f"a well-posed evolution: (-1)^{m} a/c > 0 in c·{_d(unknown, in_time, facts)} "
+                    f"+ a·{_d(unknown, in_space, facts)}",
+                    f"c = {c}, a = {a}: short waves in {coordinate} grow without bound",
+                    "Turn the sign of the term, or set allow_ill_posed=True.",
+                )
+
+
+def _evolution(facts: Facts, equation: Equation) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """(unknown, pure time derivative, highest even pure space derivative along one axis)."""
+    time = facts.time_axis
+    assert time is not None
+    leading = [(k, index) for k, index in equation.symbols if index[time] == facts_time_order(facts, k)]
+    evolving = [(k, index) for k, index in leading if index[time] > 0]
+    # Two unknowns' time derivatives, or u_xxt beside u_t, change the dispersion relation: not judged.
+    if len(evolving) != 1 or sum(evolving[0][1]) != evolving[0][1][time]:
+        return
+    k, in_time = evolving[0]
+    for axis in range(len(facts.domain.space)):
+        even = [
+            index
+            for which, index in equation.symbols
+            if which == k and index[axis] == sum(index) > 0 and index[axis] % 2 == 0
+        ]
+        if even:
+            yield k, in_time, max(even, key=sum)
+
+
+def facts_time_order(facts: Facts, k: int) -> int:
+    return facts.order(facts.problem.unknowns[k], facts.time_axis)
+
+
+def _d(unknown: sp.Expr, index: tuple[int, ...], facts: Facts) -> str:
+    letters = "".join(c.name * n for c, n in zip(facts.problem.coordinates, index, strict=True))
+    return f"{unknown.func.__name__}_{letters}"

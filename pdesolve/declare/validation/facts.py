@@ -1,0 +1,201 @@
+"""What the checks ask of a problem, worked out once: orders, coefficients, values of data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..conditions import BoundaryCondition, Condition, Initial, Observations, Robin, Value
+from ..domain import INITIAL, INSIDE, Array
+from ..errors import BoundaryDataError
+from ..problem import MultiIndex, Problem
+from ..symbols import Parameter
+
+Node = tuple[int, MultiIndex]
+"""Which unknown, and the order of its derivative in each coordinate."""
+
+
+class Equation:
+    """One equation with parameter values put in, as an ordinary function of its derivatives.
+
+    Attributes:
+        symbols: a symbol for each derivative that occurs.
+        residual: the equation in these symbols.
+    """
+
+    def __init__(self, problem: Problem, name: str) -> None:
+        self.name = name
+        self.who = f"Problem {problem.name!r}, {name}"
+        self.declared: sp.Expr = problem.equations[name]
+        self.expression = problem.substitute(self.declared)
+        found = problem.derivatives(self.expression)
+        nodes = sorted(found.items(), key=lambda item: (-sum(item[1][1]), item[1]))
+        self.symbols: dict[Node, sp.Symbol] = {node: sp.Dummy(str(e), real=True) for e, node in nodes}
+        self.residual = self.expression.xreplace({e: self.symbols[node] for e, node in found.items()})
+
+    def coefficient(self, node: Node) -> sp.Expr:
+        """∂(equation)/∂(derivative), expanded."""
+        return sp.expand(sp.diff(self.residual, self.symbols[node]))
+
+    @cached_property
+    def source(self) -> sp.Expr:
+        """What is left where the unknowns and their derivatives vanish."""
+        return self.residual.xreplace(dict.fromkeys(self.symbols.values(), sp.Integer(0)))
+
+
+class Facts:
+    """A problem, seen by the checks. Nothing is worked out before it is asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.domain = problem.domain
+        self.who = f"Problem {problem.name!r}"
+        self._functions: dict[sp.Expr, Any] = {}
+
+    @cached_property
+    def equations(self) -> list[Equation]:
+        return [Equation(self.problem, name) for name in self.problem.equations]
+
+    @cached_property
+    def orders(self) -> dict[Node, None]:
+        """All derivatives that occur in any equation."""
+        return {node: None for equation in self.equations for node in equation.symbols}
+
+    @cached_property
+    def time_axis(self) -> int | None:
+        return None if self.domain.time is None else len(self.domain.axes) - 1
+
+    def order(self, unknown: AppliedUndef, axis: int | None) -> int:
+        """Highest order of derivative of an unknown along an axis; 0 for an axis that is not there."""
+        if axis is None or unknown not in self.problem.unknowns:
+            return 0
+        k = self.problem.unknowns.index(unknown)
+        return max((index[axis] for which, index in self.orders if which == k), default=0)
+
+    def of(self, unknown: AppliedUndef, kind: type[Condition]) -> list[Any]:
+        """The conditions of one class on one unknown."""
+        return [c for c in self.problem.of_type(kind) if c.unknown == unknown]
+
+    def on(self, unknown: AppliedUndef, part: str) -> list[BoundaryCondition]:
+        """The boundary conditions on one unknown and one face, one entry for each time it is named."""
+        return [
+            c for c in self.of(unknown, BoundaryCondition) for name in c.parts(self.domain) if name == part
+        ]
+
+    @cached_property
+    def observed(self) -> bool:
+        """True for inverse problems, where measurements stand in for missing conditions."""
+        return any(True for _ in self.problem.of_type(Observations))
+
+    def data(self) -> Iterator[tuple[str, sp.Expr]]:
+        """Every expression that conditions hold, with whose it is."""
+        for condition in self.problem.conditions:
+            value = getattr(condition, "value", None)
+            if isinstance(value, sp.Expr):
+                yield condition.who, value
+            if isinstance(condition, Robin):
+                yield f"{condition.who}, a", condition.a
+                yield f"{condition.who}, b", condition.b
+
+    # -- numbers -----------------------------------------------------------------------------------
+
+    def points(self, n: int = 5, part: str = INSIDE, fixed: dict[int, float] | None = None) -> Array:
+        """``n`` points (n, d) of a part: both extreme corners, the centre, then an even cover."""
+        d = len(self.domain.axes)
+        steps = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0])
+        unit = (np.arange(n)[:, None] * np.resize(steps, d) + 0.3) % 1.0
+        unit[: min(n, 3)] = np.array([0.0, 0.5, 1.0])[: min(n, 3), None]
+        lower, upper = self.domain.bounds.T
+        points = lower + unit * (upper - lower)
+        if part != INSIDE:
+            face = self.domain.face(part)
+            points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
+        for axis, value in (fixed or {}).items():
+            points[:, axis] = value
+        return np.asarray(points)
+
+    def values(self, condition: Condition, points: Array) -> Array:
+        """A condition's data at points (n, d), shape (n,).
+
+        Raises:
+            BoundaryDataError: a user's function raises, or does not return an (n,) array of floats.
+        """
+        value = condition.value  # type: ignore[attr-defined]
+        if isinstance(value, sp.Expr):
+            return self.evaluate(value, points)
+        who = f"{condition.who}, function {getattr(value, '__name__', type(value).__name__)}"
+        expected = f"an array of {len(points)} floats, one for each of {len(points)} points"
+        try:
+            returned = value(points.copy())
+        except Exception as error:  # it is the user's own function: anything may come out of it
+            raise BoundaryDataError(
+                who, expected, f"{type(error).__name__}: {error}", "It is called with points of shape (n, d)."
+            ) from error
+        if isinstance(returned, int | float | np.generic) or getattr(returned, "shape", None) == ():
+            raise BoundaryDataError(
+                who,
+                expected,
+                f"the constant {returned}",
+                f"Return np.full(len(points), {returned}), or give the number itself as data.",
+            )
+        if not isinstance(returned, np.ndarray) or returned.shape != (len(points),):
+            shape = getattr(returned, "shape", None)
+            got = f"{type(returned).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
+            raise BoundaryDataError(who, expected, got, "Return a NumPy array of shape (n,).")
+        if not np.issubdtype(returned.dtype, np.floating):
+            raise BoundaryDataError(
+                who, expected, f"values of type {returned.dtype}", "Return values.astype(float)."
+            )
+        return np.asarray(returned, dtype=np.float64)
+
+    def evaluate(self, expression: sp.Expr, points: Array) -> Array:
+        """An expression in coordinates and parameters at points (n, d), shape (n,); not checked."""
+        if expression not in self._functions:
+            self._functions[expression] = self._lowered(expression)
+        with np.errstate(all="ignore"):
+            values = self._functions[expression](*points.T)
+        if np.iscomplexobj(values):
+            values = np.where(np.imag(values) == 0, np.real(values), np.nan)
+        return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))
+
+    def _lowered(self, expression: sp.Expr) -> Any:
+        e = self.problem.substitute(expression)
+        starts = {s: s.start for s in e.free_symbols if isinstance(s, Parameter) and s.unknown}
+        e = e.subs(starts)
+        if e.is_number:
+            number = complex(e)
+            return lambda *columns: number.real if number.imag == 0 else np.nan
+        coordinates = list(self.problem.coordinates)
+        quick = sp.lambdify(coordinates, e, modules="numpy")
+        try:
+            quick(*(np.full(1, 0.5) for _ in coordinates))
+        except (NameError, TypeError, AttributeError):
+            # Special functions need SciPy, whose import is slow: only where they occur.
+            return sp.lambdify(coordinates, e, modules=["scipy", "numpy"])
+        except (ArithmeticError, ValueError):
+            pass
+        return quick
+
+    def fixed(self, condition: Value) -> dict[int, float]:
+        return {self.domain.axis_index(c): float(v) for c, v in condition.at.items()}
+
+    def places(self, condition: Condition) -> Iterator[tuple[str, Array]]:
+        """Where a condition's data are tried, with the name of the place."""
+        if isinstance(condition, Value):
+            yield "its point", self.points(fixed=self.fixed(condition))
+        elif isinstance(condition, Initial):
+            yield INITIAL, self.points(part=INITIAL)
+        elif isinstance(condition, BoundaryCondition):
+            for part in condition.parts(self.domain):
+                yield part, self.points(part=part)
+
+
+def names(items: Any) -> str:
+    """A list for a message."""
+    listed = [str(item) for item in items]
+    return ", ".join(listed) if listed else "none"
