@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..solution.errors import OutputPathError
-from ..solution.output import check_writable
+from ..solution.output import check_writable, explained
 
 
 class ExistingResultsError(OutputPathError):
@@ -75,24 +75,14 @@ def reserve(directory: Path, names: Sequence[str], overwrite: bool) -> Iterator[
     staging = None
     try:
         check_writable(directory, directory=True)
-        staging = Path(tempfile.mkdtemp(dir=directory, prefix=".partial-"))
+        with explained(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(dir=directory, prefix=".partial-"))
         yield Results(directory, staging)
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
         _remove_empty(missing)
-
-
-@contextmanager
-def refusing_write_errors(directory: Path) -> Iterator[None]:
-    """A full disk or lost permission while writing becomes an `OutputPathError`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputPathError(
-            "--out", "a folder that can be written", f"{directory} ({reason})", "Choose another folder."
-        ) from error
 
 
 def _remove_empty(directories: Sequence[Path]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .output import Output
-from .results import Results, file_stem, refusing_write_errors, reserve
+from .results import Results, file_stem, reserve
 from .settings import parse_settings, split_settings
 from .sources import find_source
 
@@ -74,9 +74,10 @@ def output_names(problem: str) -> list[str]:
 def write(solution: Solution, results: Results, output: Output) -> list[Path]:
     """All files of a solution, put in place together."""
     from ..solution.errors import UnsupportedOutputError
+    from ..solution.output import explained
 
     hdf5, vtk, picture = output_names(solution.problem.name)
-    with refusing_write_errors(results.directory):
+    with explained(results.directory):
         solution.save(results.staging / hdf5)
         solution.write_vtk(results.staging / vtk)
         try:

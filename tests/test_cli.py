@@ -1,0 +1,321 @@
+"""The command line: exit status, messages, files, the JSON object that other programs read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import pdesolve
+from pdesolve.cli.app import app
+from pdesolve.cli.output import plain
+from pdesolve.cli.settings import SettingError, parse_settings, split_settings
+
+SPECTRAL = ["solve", "convection", "--backend", "spectral", "--set", "beta=5", "--no-progress"]
+HEAT = """
+import pdesolve as pde
+from sympy import cos, exp, pi
+
+x, t = pde.coordinates("x t")
+u = pde.unknown("u", x, t)
+D = pde.parameter("D")
+problem = pde.Problem(
+    name="my heat",
+    equations=[u.diff(t) - D * u.diff(x, 2)],
+    domain=pde.Interval(x, 0, 2 * pi) * pde.Time(t, 0, 0.5),
+    conditions=[pde.Initial(u, cos(x)), pde.Periodic(u)],
+    parameters={D: 0.1},
+    reference=exp(-D * t) * cos(x),
+)
+"""
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def last_line(text: str) -> dict[str, Any]:
+    found = json.loads(text.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+def refused(result: Result, *words: str) -> None:
+    """Exit status 2, one message on stderr, no traceback, nothing on stdout."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    messages = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(messages) == 1, result.stderr
+    assert messages[0].startswith("Error: ")
+    for word in words:
+        assert word in messages[0]
+
+
+# -- what solves -----------------------------------------------------------------------------------
+
+
+def test_solve_writes_files_that_hold_the_answer(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    result = run(*SPECTRAL, "--json", "--out", out)
+    assert result.exit_code == 0, result.output
+    summary = last_line(result.stdout)
+    keys = (
+        "problem backend status relative_l2 max_error reference reference_error seconds_setup seconds_solve "
+        "seed device dtype versions files"
+    )
+    assert set(keys.split()) <= set(summary)
+    assert summary["problem"] == "convection"
+    assert summary["backend"] == "spectral"
+    assert summary["seed"] == 0
+    assert summary["relative_l2"] < 1e-6
+    assert all(Path(file).is_file() for file in summary["files"])
+    assert {Path(f).name for f in summary["files"]} >= {"convection.h5", "convection.png"}
+    assert any(f.endswith(".pvd") for f in summary["files"])
+    # Nothing but the results: no staging folder is left.
+    assert sorted(p.name for p in out.iterdir()) == ["convection-vtk", "convection.h5", "convection.png"]
+
+    # Against the equation itself: the initial profile sin(x) moves at the speed beta = 5.
+    points = np.array([[1.0, 0.0], [2.0, 0.3], [6.0, 0.9]])
+    loaded = pdesolve.load(out / "convection.h5")
+    np.testing.assert_allclose(loaded(points)[:, 0], np.sin(points[:, 0] - 5 * points[:, 1]), atol=1e-6)
+
+
+def test_human_report_and_stdout(tmp_path: Path) -> None:
+    result = run(*SPECTRAL, "--out", tmp_path)
+    assert result.exit_code == 0
+    for word in ("relative L2", "convection", "spectral", "seed 0", "convection.h5", ".pvd"):
+        assert word in result.stdout.replace("\n", "")
+
+
+def test_earlier_results_stay_without_overwrite(tmp_path: Path) -> None:
+    (tmp_path / "convection.h5").write_text("precious")
+    (tmp_path / "other.txt").write_text("mine")
+    refused(run(*SPECTRAL, "--out", tmp_path), "convection.h5", "--overwrite")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["convection.h5", "other.txt"]
+    assert (tmp_path / "convection.h5").read_text() == "precious"
+
+    old = tmp_path / "convection-vtk"
+    old.mkdir()
+    (old / "stale.vtu").write_text("of an earlier run")
+    assert run(*SPECTRAL, "--out", tmp_path, "--overwrite").exit_code == 0
+    assert not (old / "stale.vtu").exists()
+    assert list(old.glob("*.pvd"))
+    assert (tmp_path / "other.txt").read_text() == "mine"
+    assert pdesolve.load(tmp_path / "convection.h5").problem.name == "convection"
+
+
+def test_users_file_with_parameter(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAT)
+    result = run(
+        "solve", file, "--backend", "spectral", "--set", "D=0.7", "--json", "--out", tmp_path / "out"
+    )
+    assert result.exit_code == 0, result.output
+    assert last_line(result.stdout)["relative_l2"] < 1e-8
+    assert (tmp_path / "out" / "my-heat.h5").is_file()
+    # exp(-D t) cos(x) with the value that was set, not the one in the file.
+    value = pdesolve.load(tmp_path / "out" / "my-heat.h5")(np.array([[1.0, 0.5]]))[0, 0]
+    assert value == pytest.approx(np.exp(-0.35) * np.cos(1.0), abs=1e-8)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.py", "out"]
+
+
+def test_users_function_takes_parameters(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    body = (
+        HEAT.replace("problem = ", "    return ")
+        .replace("D: 0.1", "D: speed")
+        .replace("\n    ", "\n        ")
+    )
+    head, declaration = body.split("        return", 1)
+    file.write_text(f"{head}\ndef problem(speed=0.1):\n    return{declaration}")
+    result = run("solve", file, "--backend", "spectral", "--set", "speed=0.7", "--json")
+    assert result.exit_code == 0, result.output
+    assert last_line(result.stdout)["relative_l2"] < 1e-8
+
+
+def test_stale_reference_is_dropped(tmp_path: Path) -> None:
+    """A closed form with the old value in it must not be scored against."""
+    file = tmp_path / "mine.py"
+    file.write_text(HEAT.replace("exp(-D * t)", "exp(-0.1 * t)"))
+    kept = last_line(run("solve", file, "--backend", "spectral", "--json").stdout)
+    assert kept["relative_l2"] < 1e-8
+    dropped = last_line(run("solve", file, "--backend", "spectral", "--json", "--set", "D=0.7").stdout)
+    assert dropped["relative_l2"] is None
+
+
+def test_not_converged_is_1_and_still_writes(tmp_path: Path) -> None:
+    result = run(*SPECTRAL, "--steps", "1", "--tolerance", "1e-30", "--json", "--out", tmp_path)
+    assert result.exit_code in (0, 1), result.output
+    summary = last_line(result.stdout)
+    assert result.exit_code == (0 if pdesolve.Status[summary["status"]].success else 1)
+    assert (tmp_path / "convection.h5").is_file()
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+def test_wrong_names(tmp_path: Path) -> None:
+    refused(run("solve", "bergers", "--out", tmp_path / "out"), "bergers", "burgers")
+    refused(run("solve", "burgers", "--backend", "fft", "--out", tmp_path / "out"), "fft", "spectral")
+    refused(run(*SPECTRAL, "--set", "gamma=1"), "gamma", "beta", "modes")
+    refused(run(*SPECTRAL, "--set", "beta"), "key=value")
+    refused(run(*SPECTRAL, "--set", "beta=1"), "twice")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("x = 1\n", ["`problem", "no such name"]),
+        ("problem = 3\n", ["a int"]),
+        ("problem = (\n", ["line 1"]),
+        ("import math\n\nmath.nothing\n", ["AttributeError", "line 3"]),
+        ("raise SystemExit(0)\n", ["SystemExit"]),
+        ("def problem():\n    return 7\n", ["to return a Problem"]),
+        (HEAT.replace("D: 0.1", ""), ["D", "mine.py, line"]),
+        (HEAT.replace("reference=", "references="), ["TypeError", "references"]),
+        ("\x00", ["mine.py"]),
+    ],
+)
+def test_wrong_file(tmp_path: Path, content: str, words: list[str]) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(content)
+    refused(run("solve", file, "--out", tmp_path / "out"), *words)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    refused(run("solve", tmp_path / "nothing.py"), "no such file")
+    refused(run("solve", f"{tmp_path}/"), "a folder")
+
+
+def test_users_file_leaves_the_interpreter_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    (tmp_path / "constants_of_mine.py").write_text("diffusivity = 0.1\n")
+    file.write_text("from constants_of_mine import diffusivity\n" + HEAT.replace("D: 0.1", "D: diffusivity"))
+    before = (list(sys.path), sys.dont_write_bytecode)
+    assert run("solve", file, "--backend", "spectral").exit_code == 0
+    assert (list(sys.path), sys.dont_write_bytecode) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["constants_of_mine.py", "mine.py"]
+    del sys.modules["constants_of_mine"]
+
+
+def test_unwritable_out(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    refused(run(*SPECTRAL, "--out", file), str(file))
+    refused(run(*SPECTRAL, "--out", file / "below"), str(file))
+    assert file.read_text() == "mine"
+
+
+def test_failure_while_writing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(*SPECTRAL, "--out", tmp_path).exit_code == 0
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pdesolve.Solution, "write_vtk", full)
+    refused(run(*SPECTRAL, "--out", tmp_path, "--overwrite"), "No space left on device")
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_bad_numbers() -> None:
+    for option, value in [("--budget", "-1"), ("--budget", "nan"), ("--steps", "-3"), ("--tolerance", "-1")]:
+        assert run(*SPECTRAL, option, value).exit_code == 2, option
+    assert run(*SPECTRAL, "--device", "abacus").exit_code == 2
+    assert run(*SPECTRAL, "--dtype", "float16").exit_code == 2
+
+
+def test_error_as_json() -> None:
+    result = run("solve", "bergers", "--json")
+    assert result.exit_code == 2
+    assert "bergers" in last_line(result.stdout)["error"]
+
+
+# -- lists -----------------------------------------------------------------------------------------
+
+
+def test_problems() -> None:
+    result = run("problems", "--json")
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in last_line(result.stdout)["problems"]}
+    assert {"burgers", "convection", "poisson", "kovasznay"} <= set(rows)
+    assert "beta" in rows["convection"]["parameters"]
+    assert rows["convection"]["unsupported_by"].get("spectral") is None
+    assert rows["burgers"]["unsupported_by"]["spectral"]  # its ends are not periodic
+    assert "burgers" in run("problems").stdout
+
+
+def test_backends() -> None:
+    result = run("backends", "--json")
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in last_line(result.stdout)["backends"]}
+    assert set(rows) == {"pinn", "spectral"}
+    assert rows["pinn"]["capabilities"]["stochastic"] is True
+    assert "spectral" in run("backends").stdout
+
+
+def test_info(tmp_path: Path) -> None:
+    written = last_line(run(*SPECTRAL, "--json", "--out", tmp_path).stdout)
+    result = run("info", tmp_path / "convection.h5", "--json")
+    assert result.exit_code == 0, result.output
+    shown = last_line(result.stdout)
+    for key in ("problem", "backend", "status", "relative_l2", "seed"):
+        assert shown[key] == written[key]
+    (tmp_path / "convection.h5").write_bytes(b"no HDF5")
+    refused(run("info", tmp_path / "convection.h5"), "convection.h5")
+
+
+# -- pieces ----------------------------------------------------------------------------------------
+
+
+def test_settings_are_literals_or_strings() -> None:
+    given = ["a=1", "b=1e-3", "c=True", "d=(32, 32)", "e=r3", "f=None", "g=a=b", "sampler-size=4"]
+    assert parse_settings(given) == {
+        "a": 1, "b": 1e-3, "c": True, "d": (32, 32), "e": "r3", "f": None, "g": "a=b", "sampler_size": 4,
+    }  # fmt: skip
+    for wrong in ("a", "=1", "1a=2", ""):
+        with pytest.raises(SettingError):
+            parse_settings([wrong])
+
+
+def test_settings_go_to_the_problem_first() -> None:
+    assert split_settings({"nu": 1, "width": 2}, ["nu", "width"], ["width", "lr"], "pinn") == (
+        {"nu": 1, "width": 2},
+        {},
+    )
+    assert split_settings({"lr": 3}, ["nu"], ["lr"], "pinn") == ({}, {"lr": 3})
+
+
+def test_plain_is_json() -> None:
+    value = {"a": np.float64(1.5), "b": float("nan"), "c": (np.int64(2), Path("x/y")), 3: [True, None]}
+    assert plain(value) == {"a": 1.5, "b": None, "c": [2, "x/y"], "3": [True, None]}
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    """The installed command, in a process of its own: streams, status, nothing left behind."""
+    command = [sys.executable, "-m", "pdesolve.cli", *SPECTRAL, "--json", "--out", "out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert last_line(done.stdout)["relative_l2"] < 1e-6
+    assert len(done.stdout.splitlines()) == 1
+    assert "Warning" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    again = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+    assert again.returncode == 2
+    assert "Traceback" not in again.stderr
+    assert "--overwrite" in again.stderr
