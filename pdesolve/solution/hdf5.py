@@ -1,14 +1,16 @@
 """Solutions as HDF5 files: everything to go on with, and plain arrays for any other reader.
 
-/                     attributes: schema, schema_version, problem, digest, backend, status, message, ...
-/problem              the declaration as JSON text; absent where it holds Python functions
-/provenance, /parameters, /cost, /errors, /reference_info       JSON text
-/citations            JSON list of BibTeX entries
-/field/<name>         the numbers of the backend's field; attribute "key" is the original name
-/history/<column>     the error curve
-/collocation_points   (m, d)
-/grid/axes/<coordinate>, /grid/values/<unknown>, /grid/reference/<unknown>
-                      values on the default grid, with HDF5 dimension scales and the attribute "units"
+The layout, in a file of schema `SCHEMA`, version `VERSION`:
+
+    user block            name, version, length and SHA-256; a file that was damaged or edited is not loaded
+    /                     attributes: schema, schema_version, problem, digest, backend, status, message, ...
+    /problem              the declaration as JSON text; absent where it holds Python functions
+    /provenance, /parameters, /cost, /errors, /reference_info, /citations        JSON text
+    /field/<number>       the arrays of the backend's field; the attribute "key" is the name
+    /history/<column>     the error curve
+    /collocation_points   (m, d)
+    /grid/axes/<coordinate>, /grid/values/<unknown>, /grid/reference/<unknown>
+                          values on the default grid, with HDF5 dimension scales and the attribute "units"
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from ..declare.errors import PDESolveError, ReferenceDataError, SerializationErr
 from ..declare.problem import Problem
 from .errors import ProblemMismatchError, ReferenceUnresolvedError, ResultFileError
 from .field import Field
-from .hdf5_checks import REMEDY, numbers, open_checked, text
+from .hdf5_checks import REMEDY, USER_BLOCK, numbers, open_checked, seal, text
 from .history import Cost, History
 from .labels import unit_of
 from .norms import ErrorNorms, default_grid
@@ -52,47 +54,16 @@ def write(solution: Solution, path: str | Path) -> Path:
     import h5py
 
     target = check_writable(path)
-    problem, grid = solution.problem, default_grid(solution.problem)
+    grid = default_grid(solution.problem)
     values = solution.on(grid)
     reference = solution.reference
     exact = None if reference is None else np.asarray(reference.values(grid.points)).reshape(values.shape)
     if exact is not None and np.isfinite(exact).all():
         solution.error()  # measured on the same grid, so that a reader of the file sees it
-    with (
-        atomic_file(target) as temporary,
-        explained(path),
-        h5py.File(temporary, "w", track_order=True) as file,
-    ):
-        file.attrs["schema"] = SCHEMA
-        file.attrs["schema_version"] = VERSION
-        file.attrs["problem"] = problem.name
-        file.attrs["digest"] = problem.digest
-        file.attrs["backend"] = str(solution.provenance.get("backend", ""))
-        file.attrs["status"] = solution.status.name
-        file.attrs["message"] = solution.message
-        if solution.error_estimate is not None:
-            file.attrs["error_estimate"] = float(solution.error_estimate)
-        declaration = _declaration(problem)
-        if declaration is not None:
-            _put_json(file, "problem", declaration)
-        _put_json(file, "provenance", solution.provenance)
-        _put_json(file, "parameters", solution.parameters)
-        _put_json(file, "cost", solution.cost.to_json())
-        _put_json(file, "citations", list(solution.citations))
-        if solution.measured is not None:
-            _put_json(file, "errors", solution.measured.to_json())
-        if reference is not None:
-            own = reference.error if np.isfinite(reference.error) else None
-            _put_json(file, "reference_info", {"description": reference.description, "error": own})
-        for i, (key, array) in enumerate(solution.field.arrays().items()):
-            # numbered: a backend's names may hold "/", which HDF5 reads as a path
-            dataset = file.create_dataset(f"field/{i:06d}", data=np.asarray(array))
-            dataset.attrs["key"] = key
-        for name, column in solution.history.arrays().items():
-            file.create_dataset(f"history/{name}", data=column)
-        if solution.collocation_points is not None:
-            file["collocation_points"] = np.asarray(solution.collocation_points, dtype=np.float64)
-        _put_grid(file, problem, grid, {"values": values, "reference": exact})
+    with atomic_file(target) as temporary, explained(path):
+        with h5py.File(temporary, "w", userblock_size=USER_BLOCK, track_order=True) as file:
+            _fill(file, solution, grid, values, exact)
+        seal(temporary, SCHEMA, VERSION)
     return target
 
 
@@ -138,6 +109,40 @@ def read(path: str | Path, restore: Restore, problem: Problem | None = None) -> 
 
 
 # -- writing -----------------------------------------------------------------------------------------
+
+
+def _fill(file: Any, solution: Solution, grid: Grid, values: Array, exact: Array | None) -> None:
+    problem, reference = solution.problem, solution.reference
+    file.attrs["schema"] = SCHEMA
+    file.attrs["schema_version"] = VERSION
+    file.attrs["problem"] = problem.name
+    file.attrs["digest"] = problem.digest
+    file.attrs["backend"] = str(solution.provenance.get("backend", ""))
+    file.attrs["status"] = solution.status.name
+    file.attrs["message"] = solution.message
+    if solution.error_estimate is not None:
+        file.attrs["error_estimate"] = float(solution.error_estimate)
+    declaration = _declaration(problem)
+    if declaration is not None:
+        _put_json(file, "problem", declaration)
+    _put_json(file, "provenance", solution.provenance)
+    _put_json(file, "parameters", solution.parameters)
+    _put_json(file, "cost", solution.cost.to_json())
+    _put_json(file, "citations", list(solution.citations))
+    if solution.measured is not None:
+        _put_json(file, "errors", solution.measured.to_json())
+    if reference is not None:
+        own = reference.error if np.isfinite(reference.error) else None
+        _put_json(file, "reference_info", {"description": reference.description, "error": own})
+    for i, (key, array) in enumerate(solution.field.arrays().items()):
+        # numbered: a backend's names may hold "/", which HDF5 reads as a path
+        dataset = file.create_dataset(f"field/{i:06d}", data=np.asarray(array))
+        dataset.attrs["key"] = key
+    for name, column in solution.history.arrays().items():
+        file.create_dataset(f"history/{name}", data=column)
+    if solution.collocation_points is not None:
+        file["collocation_points"] = np.asarray(solution.collocation_points, dtype=np.float64)
+    _put_grid(file, problem, grid, {"values": values, "reference": exact})
 
 
 def _declaration(problem: Problem) -> dict[str, Any] | None:
@@ -197,7 +202,7 @@ def _content(file: Any) -> dict[str, Any]:
         "problem": _json(file, "problem", dict),
         "provenance": provenance,
         "parameters": {str(k): float(v) for k, v in (_json(file, "parameters", dict) or {}).items()},
-        "cost": Cost(**(cost or {})),
+        "cost": Cost.from_json(cost or {}),
         "citations": tuple(str(entry) for entry in _json(file, "citations", list) or ()),
         "errors": None if errors is None else ErrorNorms.from_json(errors),
         "reference_info": info,

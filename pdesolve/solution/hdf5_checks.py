@@ -1,12 +1,18 @@
-"""Opening an HDF5 file of unknown origin: nothing outside it is read, nothing huge is allocated.
+"""Opening an HDF5 file of unknown origin: damage is noticed, nothing outside the file is read.
 
-HDF5 can point out of a file (external links, external storage, virtual data sets), declare terabytes in a
-few bytes (unwritten chunks read as fill values), and link a group into itself. All are refused before any
-data set is read. Nothing is ever unpickled.
+The HDF5 library may hang or crash on damaged bytes (seen: one changed byte in an attribute's heap, and it
+never returns). So the file's user block, 512 bytes that every HDF5 reader skips, holds the length and the
+SHA-256 of what follows, and both are checked before the library sees the file.
+
+An intact HDF5 file can still point elsewhere (external links, external storage, virtual data sets), declare
+terabytes in a few bytes (unwritten chunks read as fill values), and link a group into itself. All that is
+refused before any data set is read. Nothing is ever unpickled. A file that somebody made, seal included, to
+break the HDF5 library itself is beyond these checks.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +23,7 @@ import numpy as np
 from ..declare.domain import Array
 from .errors import ResultFileError
 
+USER_BLOCK = 512
 MAX_DEPTH = 3
 MAX_MEMBERS = 100_000
 FREE_BYTES = 1 << 24
@@ -40,18 +47,8 @@ def open_checked(path: str | Path, schema: str, version: int) -> Iterator[Any]:
     if not Path(path).is_file():
         raise ResultFileError(who, "an existing file", "none", REMEDY)
     try:
+        _check_seal(Path(path), who, schema, version)
         with h5py.File(path, "r") as file:
-            found = file.attrs.get("schema")
-            if not isinstance(found, str) or found != schema:
-                raise ResultFileError(who, f"schema {schema}", repr(found)[:80], REMEDY)
-            number = file.attrs.get("schema_version")
-            if not isinstance(number, np.integer | int) or number != version:
-                raise ResultFileError(
-                    who,
-                    f"schema version {version}",
-                    repr(number)[:80],
-                    "Read it with the release that wrote it.",
-                )
             limit = FREE_BYTES + RATIO * Path(path).stat().st_size
             _check_group(file, who, limit, MAX_DEPTH, [MAX_MEMBERS])
             yield file
@@ -60,6 +57,46 @@ def open_checked(path: str | Path, schema: str, version: int) -> Iterator[Any]:
         raise ResultFileError(
             who, "a readable result file", f"{type(error).__name__}: {error}", REMEDY
         ) from error
+
+
+def seal(path: Path, schema: str, version: int) -> None:
+    """Write name, version, length and SHA-256 of a closed HDF5 file into its user block."""
+    header = _header(schema, version, *_measure(path))
+    with path.open("r+b") as file:
+        file.write(header)
+
+
+def _header(schema: str, version: int, length: int, digest: str) -> bytes:
+    return f"{schema} {version} {length} {digest}\n".encode().ljust(USER_BLOCK, b"\0")
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    """Length and SHA-256 of what follows the user block."""
+    digest, length = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        file.seek(USER_BLOCK)
+        while block := file.read(1 << 20):
+            digest.update(block)
+            length += len(block)
+    return length, digest.hexdigest()
+
+
+def _check_seal(path: Path, who: str, schema: str, version: int) -> None:
+    with path.open("rb") as file:
+        block = file.read(USER_BLOCK)
+    found = block.split(b"\n")[0].decode("ascii", "replace").split(" ")
+    if len(found) != 4 or found[0] != schema:
+        raise ResultFileError(who, f"a file of schema {schema}", "another kind of file", REMEDY)
+    if found[1] != str(version):
+        remedy = "Read it with the release of pdesolve that wrote it."
+        raise ResultFileError(who, f"schema version {version}", found[1][:20], remedy)
+    length, digest = _measure(path)
+    if str(length) != found[2]:
+        got = f"{length}: the file is truncated or was changed"
+        raise ResultFileError(who, f"{found[2][:20]} bytes of data", got, REMEDY)
+    if block != _header(schema, version, length, digest):
+        got = "others: the file is damaged or was changed"
+        raise ResultFileError(who, "the bytes that were written", got, REMEDY)
 
 
 def _check_group(group: Any, who: str, limit: int, depth: int, left: list[int]) -> None:

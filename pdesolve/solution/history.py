@@ -88,6 +88,17 @@ class Cost:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Cost:
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError: an entry is unknown or no number.
+        """
+        if not all(isinstance(value, int | float) for value in data.values()):
+            raise TypeError("a cost is no number")
+        return cls(**data)
+
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -22,6 +22,8 @@ def check_writable(path: str | Path, *, directory: bool = False) -> Path:
             or the nearest existing folder does not permit writing.
     """
     try:
+        if "\0" in str(path):
+            raise ValueError("a null byte in the name")
         target = Path(path).expanduser().absolute()
         if target.exists() and target.is_dir() != directory:
             raise FileExistsError(0, "it is a folder" if target.is_dir() else "it is a file")
@@ -32,7 +34,7 @@ def check_writable(path: str | Path, *, directory: bool = False) -> Path:
             raise NotADirectoryError(0, f"{existing.name} is a file")
         if not os.access(existing, os.W_OK | os.X_OK):
             raise PermissionError(0, "no permission to write")
-    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a null byte; RuntimeError: no home
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no home folder
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputPathError(
             "output", "a place that can be written", f"{path} ({reason})", "Choose another path."

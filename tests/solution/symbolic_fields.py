@@ -79,7 +79,7 @@ def heat() -> Solution:
 
 
 def flow() -> Solution:
-    """A transient plane flow with velocity and pressure, without viscosity (Taylor-Green, scaled)."""
+    """Taylor–Green vortices with viscosity 1: two velocities and a pressure, exact."""
     u, v, p = pde.unknown("u v p", x, y, t)
     fields = {
         u: -sp.cos(x) * sp.sin(y) * sp.exp(-2 * t),

@@ -42,7 +42,7 @@ def test_norms_of_an_oscillating_error_agree_with_integrals():
 
 def test_unknowns_are_measured_together_and_apart(flow):
     u, v, p = flow.problem.unknowns
-    exact = {w: e for w, e in zip((u, v, p), flow.problem.reference.expressions, strict=True)}
+    exact = dict(zip((u, v, p), flow.problem.reference.expressions, strict=True))
     norms = flow.error(reference={u: exact[u] * 2, v: exact[v], p: exact[p]}, grid=(16, 16, 5))
     assert norms.per_unknown["u"] == pytest.approx(0.5)
     assert norms.per_unknown["v"] == 0
@@ -74,7 +74,7 @@ def test_a_vanishing_reference_gives_infinite_or_zero_error(heat):
 
 
 def test_what_cannot_be_a_reference_is_refused(heat):
-    x, t = heat.problem.coordinates
+    x, _ = heat.problem.coordinates
     with pytest.raises(ReferenceUnresolvedError, match="'spectral'"):
         heat.error(reference="spectral")
     with pytest.raises(ReferenceDataError, match="a_stranger"):

@@ -78,7 +78,7 @@ def test_derivatives_and_expressions(flow):
     points = flow.problem.domain.sample(20, np.random.default_rng(2))
     a, b, s = points.T
     decay = np.exp(-2 * s)
-    close = dict(rtol=1e-12, atol=1e-12)
+    close = {"rtol": 1e-12, "atol": 1e-12}
     np.testing.assert_allclose(flow.derivative(points, u.diff(x)), np.sin(a) * np.sin(b) * decay, **close)
     np.testing.assert_allclose(flow.derivative(points, u.diff(x, 2)), np.cos(a) * np.sin(b) * decay, **close)
     np.testing.assert_allclose(flow.derivative(points, u), flow(points)[:, 0], **close)
