@@ -48,10 +48,10 @@ def plot(solution: Solution, figure: Figure | None = None) -> Figure:
     if solution.reference is None and draw is not _curve:
         width *= 0.68 if draw is _space_time else 0.56
     if figure is None:
-        figure = Figure(figsize=(width, 0.6 + height * len(problem.unknowns)), dpi=DPI, layout="constrained")
+        figure = Figure(figsize=(width, 0.6 + height * len(problem.unknowns)), dpi=DPI)
     else:
         figure.clear()
-        figure.set_layout_engine("constrained")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08, wspace=0.03)
     figure.suptitle(_title(solution), fontsize=11, color=INK)
     draw(solution, figure)
     return figure
@@ -124,12 +124,16 @@ def _space_time(solution: Solution, figure: Any) -> None:
         for share, shade in zip(SLICES, shades, strict=True):
             i = round(share * (len(t) - 1))
             panel.plot(x, u[:, i], color=shade, lw=1.8, label=f"{problem.coordinates[1]} = {t[i]:.3g}")
-            panels[k, 0].axvline(t[i], color=shade, lw=2.5, alpha=0.9)
+            # where the slice is taken
+            ends = (x[0], x[-1])
+            panels[k, 0].plot([t[i], t[i]], ends, color="white", lw=0.8, ls=(0, (1, 2)))
+            panels[k, 0].plot([t[i]], ends[1:], marker="v", ms=7, color=shade, clip_on=False, zorder=5)
             if exact is not None:
                 panel.plot(x, exact[:, i, k], color=INK, lw=1, ls=(0, (4, 3)))
         if exact is not None:
             panel.plot([], [], color=INK, lw=1, ls=(0, (4, 3)), label="reference")
-        panel.set(xlabel=labels[0], ylabel=name, xlim=(x[0], x[-1]))
+        panel.set(xlabel=labels[0], xlim=(x[0], x[-1]))
+        panel.set_title(name, loc="left", fontsize=10, color=INK, pad=10)
         panel.legend(frameon=False, fontsize=8)
         _tidy(panel)
         if exact is not None:
@@ -158,7 +162,7 @@ def _plane(solution: Solution, figure: Any) -> None:
     for k, unknown in enumerate(problem.unknowns):
         u = values[..., k].reshape(shape)
         _heat(figure, panels[k, 0], (x, y), u.T, axis_label(problem, unknown), labels)
-        panels[k, 0].set_title(", ".join(fixed), fontsize=9, color=INK)
+        panels[k, 0].set_title(", ".join(fixed), loc="right", fontsize=9, color=INK, pad=10)
         if exact is not None:
             error = u - exact[..., k].reshape(shape)
             _heat(figure, panels[k, 1], (x, y), error.T, _error_label(solution, unknown), labels, True)
@@ -189,7 +193,7 @@ def _heat(
 ) -> None:
     """An image of values (vertical, horizontal); colours are symmetric about zero where signs matter."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    largest = max(abs(low), abs(high)) or 1.0
+    largest = max(abs(low), abs(high)) or 1e-16
     signed = is_error or (low < -0.1 * largest and high > 0.1 * largest)
     image = panel.pcolormesh(
         *axes,
@@ -201,11 +205,12 @@ def _heat(
         rasterized=True,
     )
     panel.set(xlabel=names[0], ylabel=names[1])
-    bar = figure.colorbar(image, ax=panel, pad=0.02, fraction=0.05)
+    panel.set_title(label, loc="left", fontsize=10, color=INK, pad=10)
+    # an inset keeps the height of the panel, whatever its aspect
+    bar = figure.colorbar(image, cax=panel.inset_axes((1.03, 0, 0.04, 1)))
     bar.outline.set_visible(False)
     bar.formatter.set_powerlimits((-2, 3))
     bar.formatter.set_useMathText(True)
-    bar.set_label(label)
 
 
 def _error_label(solution: Solution, unknown: Any) -> str:
