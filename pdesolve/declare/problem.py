@@ -172,8 +172,10 @@ class Problem:
     def derivatives(self, expression: sp.Expr) -> dict[sp.Expr, tuple[int, MultiIndex]]:
         """Unknowns and derivatives in an expression: which unknown, and its order in each coordinate."""
         found: dict[sp.Expr, tuple[int, MultiIndex]] = {}
-        for node in expression.atoms(AppliedUndef, sp.Derivative):
+        nodes = sp.preorder_traversal(expression)
+        for node in nodes:
             if isinstance(node, sp.Derivative) and node.expr in self.unknowns:
+                nodes.skip()  # u_xx does not need u, which SymPy keeps inside of it
                 counts = dict(node.variable_count)
                 index = tuple(int(counts.get(c, 0)) for c in self.coordinates)
                 found[node] = (self.unknowns.index(node.expr), index)

@@ -19,12 +19,10 @@ from ..errors import (
     PressureGaugeError,
 )
 from .boundaries import is_held
-from .facts import Equation, Facts, Node
+from .facts import Equation, Facts, Node, names
 
 TOLERANCE = 1e-8
 """Relative mismatch of data beyond which it is no round-off."""
-
-STACK = 6  # from warnings.warn up to the user's Problem(...)
 
 
 def check_values(facts: Facts) -> None:
@@ -181,7 +179,8 @@ def warn_periodic_jump(facts: Facts) -> None:
             lower, upper = _opposite(facts, axis, INITIAL)
             left, right = facts.values(condition, lower), facts.values(condition, upper)
             scale = max(float(np.max(np.abs(v))) for v in (left, right, *_inside(facts, condition)))
-            _warn_jump(condition.who, coordinate, left - right, scale)
+            if message := _jump(condition.who, coordinate, left - right, scale):
+                _warn(message, PeriodicityWarning)
     for equation in facts.equations:
         for axis in sorted(
             {a for k, _ in equation.symbols for a in problem.periodic_axes(problem.unknowns[k])}
@@ -197,7 +196,8 @@ def warn_periodic_jump(facts: Facts) -> None:
             left, right = facts.evaluate(fixed, lower), facts.evaluate(fixed, upper)
             inside = facts.evaluate(fixed, facts.points(16))
             finite = [np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in (left, right, inside)]
-            _warn_jump(equation.who, coordinate, left - right, float(max(finite)))
+            if message := _jump(equation.who, coordinate, left - right, float(max(finite))):
+                _warn(message, PeriodicityWarning)
 
 
 def _inside(facts: Facts, condition: Initial) -> Iterator[Array]:
@@ -212,15 +212,15 @@ def _opposite(facts: Facts, axis: int, part: str | None) -> tuple[Array, Array]:
     return lower, upper
 
 
-def _warn_jump(who: str, coordinate: sp.Symbol, jump: Array, scale: float) -> None:
+def _jump(who: str, coordinate: sp.Symbol, jump: Array, scale: float) -> str:
+    """A message where the jump is more than round-off, else nothing."""
     size = float(np.abs(jump[np.isfinite(jump)]).max(initial=0.0))
-    if size > TOLERANCE * scale:
-        warnings.warn(
-            f"{who}: declared periodic in {coordinate}, but it jumps by {size:.3g} across the faces. "
-            "The solution will be discontinuous there: check the domain's length or the data.",
-            PeriodicityWarning,
-            stacklevel=STACK,
-        )
+    if size <= TOLERANCE * scale:
+        return ""
+    return (
+        f"{who}: declared periodic in {coordinate}, but it jumps by {size:.3g} across the faces. "
+        "The solution will be discontinuous there: check the domain's length or the data."
+    )
 
 
 def warn_initial_mismatch(facts: Facts) -> None:
@@ -233,14 +233,22 @@ def warn_initial_mismatch(facts: Facts) -> None:
             if initial.order:
                 continue
             scale = max(float(np.abs(v).max()) for v in _inside(facts, initial))
+            sizes = {}
             for part in condition.parts(facts.domain):
                 points = facts.points(16, part, {time: facts.domain.axes[time].bounds[0]})
                 boundary, start = facts.values(condition, points), facts.values(initial, points)
                 size = float(np.abs(boundary - start).max())
                 if size > TOLERANCE * max(scale, float(np.abs(boundary).max())):
-                    warnings.warn(
-                        f"{condition.who} on {part}: differs from the initial condition by {size:.3g} at "
-                        "the start. The solution has a layer there: make the data agree if none is meant.",
-                        CompatibilityWarning,
-                        stacklevel=STACK,
-                    )
+                    sizes[part] = size
+            if sizes:
+                _warn(
+                    f"{condition.who} on {names(sizes)}: differs from the initial condition by "
+                    f"{max(sizes.values()):.3g} at the start. The solution has a layer there: make the data "
+                    "agree if none is meant.",
+                    CompatibilityWarning,
+                )
+
+
+def _warn(message: str, category: type[Warning]) -> None:
+    # _warn, check, validate, __post_init__, __init__: the sixth frame is the user's Problem(...).
+    warnings.warn(message, category, stacklevel=6)
