@@ -126,13 +126,13 @@ class _Manufacture:
         )
 
     def _check_periodic(self, condition: Periodic) -> None:
-        """The field and its derivatives below the order of the equation agree on opposite faces."""
+        """The field and the derivatives that the equations hold agree on opposite faces."""
         for axis in condition.axes(self.declared.domain):
             coordinate = self.declared.coordinates[axis]
             lower = self.facts.points(16)
             upper = lower.copy()
             lower[:, axis], upper[:, axis] = self.declared.domain.axes[axis].bounds
-            for order in range(max(1, self.facts.order(condition.unknown, axis))):
+            for order in range(self.facts.order(condition.unknown, axis) + 1):
                 derivative = sp.diff(self.fields[condition.unknown], coordinate, order)
                 left, right = self.facts.evaluate(derivative, lower), self.facts.evaluate(derivative, upper)
                 size = float(np.abs(left - right).max())

@@ -27,7 +27,9 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from .errors import SerializationError
 from .symbols import Parameter
@@ -58,6 +60,8 @@ HEADS: dict[str, Any] = {
         *(sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan),
     )
 }
+
+CONDITIONS = (Relational, BooleanAtom, BooleanFunction)  # a bare symbol is Boolean to SymPy as well
 
 # The names under which SymPy keeps facts about a symbol; values are true or false.
 _ASSUMPTION_NAMES = (
@@ -123,6 +127,8 @@ def _write(e: Any, depth: int) -> Tree:
         counts = [[_write(c, depth + 1), _write(n, depth + 1)] for c, n in e.variable_count]
         return ["Derivative", _write(e.expr, depth + 1), counts]
     head = type(e).__name__
+    if excess := _excess(e):
+        raise SerializationError("expression_to_json()", excess, "a larger one", "Rescale the expression.")
     if head in HEADS and isinstance(e, HEADS[head]):
         return [head, *(_write(a, depth + 1) for a in e.args)]
     raise SerializationError(
@@ -222,8 +228,13 @@ class _Reader:
             return self._derivative(rest[0], rest[1], depth)
         args = [self.read(a, depth + 1) for a in rest]
         kind = chosen(HEADS, head, "a head of pdesolve.declare.trees.HEADS")
-        made = kind(*args) if kind is ExprCondPair else kind(*args, evaluate=False)
-        _check_size(made)
+        if kind is ExprCondPair:
+            if len(args) != 2 or not isinstance(args[1], CONDITIONS):
+                raise refused("an expression with its condition", _short(rest))
+            return ExprCondPair(*args)
+        made = kind(*args, evaluate=False)
+        if excess := _excess(made):
+            raise refused(excess, "a larger one")
         return made
 
     def _float(self, sign: Any, mantissa: Any, exponent: Any, bits: Any) -> sp.Float:
@@ -248,16 +259,16 @@ class _Reader:
         return sp.Derivative(f, *(tuple(pair) for pair in pairs))
 
 
-def _check_size(e: Any) -> None:
-    """Refuse powers and exponentials whose evaluation would not end in reasonable time."""
+def _excess(e: Any) -> str:
+    """What is too large in a power or number to be evaluated in reasonable time; nothing if all is well."""
     if isinstance(e, sp.Pow):
-        if e.exp.is_number:
-            if not e.base.is_number and _bits(e.exp) > math.log2(MAX_POWER):
-                raise refused(f"powers up to {MAX_POWER}", str(e.exp)[:40])
-        elif _bits(e.base) > 64:
-            raise refused("a base below 2**64", "a larger one")
+        if e.exp.is_number and not e.base.is_number and _bits(e.exp) > math.log2(MAX_POWER):
+            return f"powers up to {MAX_POWER}"
+        if not e.exp.is_number and _bits(e.base) > 64:
+            return "a base below 2**64"
     if isinstance(e, sp.Expr) and e.is_number and _bits(e) > MAX_BITS:
-        raise refused(f"numbers below 2**{MAX_BITS}", "a larger one")
+        return f"numbers below 2**{MAX_BITS}"
+    return ""
 
 
 def _bits(e: Any) -> float:
