@@ -89,7 +89,7 @@ class Solution:
         return np.stack(self._inside(points, wanted), axis=1)
 
     def on(self, grid: Grid | int | Sequence[int] | None = None) -> Array:
-        """Values on a tensor grid, shape (*grid.shape, k).
+        """Values on a tensor grid, shape ``(*grid.shape, k)``.
 
         ``grid`` is a `Grid`, the number of points an axis, or None for the default grid.
         """
