@@ -17,6 +17,7 @@ import pdesolve
 from pdesolve.cli.app import app
 from pdesolve.cli.output import plain
 from pdesolve.cli.settings import SettingError, parse_settings, split_settings
+from pdesolve.cli.sources import find_source
 
 SPECTRAL = ["solve", "convection", "--backend", "spectral", "--set", "beta=5", "--no-progress"]
 HEAT = """
@@ -126,6 +127,29 @@ def test_users_file_with_parameter(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.py", "out"]
 
 
+def test_example_of_the_documentation(tmp_path: Path) -> None:
+    """Two unknowns and a Robin condition, in a file outside the repository, by the PINN."""
+    example = Path(__file__).parents[1] / "docs" / "examples" / "my_problem.py"
+    file = tmp_path / "my_problem.py"
+    file.write_text(example.read_text())
+    options = ["points=200", "points_boundary=50", "width=10", "depth=2", "adam_steps=60", "compile=False"]
+    settings = [word for option in options for word in ("--set", option)]
+    result = run("solve", file, "--steps", "200", "--json", *settings)
+    assert result.exit_code == 0, result.output
+    assert last_line(result.stdout)["relative_l2"] < 1e-2
+
+    # The closed form that this is measured by solves every equation and condition of the file.
+    problem = find_source(str(file)).make({})
+    exact = dict(zip(problem.unknowns, problem.reference.expressions, strict=True))
+    ends = {"initial": {"t": 0}, "left": {"x": 0}, "right": {"x": 1}}
+    for term in problem.terms:
+        residual = problem.substitute(term.expression.subs(exact).doit())
+        for where in ({"x": 0.3, "t": 0.4}, {"x": 0.9, "t": 0.7}):
+            point = {**where, **ends.get(term.region, {})}
+            value = residual.subs({c: point[c.name] for c in problem.coordinates})
+            assert abs(float(value)) < 1e-14, term.name
+
+
 def test_users_function_takes_parameters(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     body = (
@@ -213,6 +237,19 @@ def test_unwritable_out(tmp_path: Path) -> None:
     refused(run(*SPECTRAL, "--out", file), str(file))
     refused(run(*SPECTRAL, "--out", file / "below"), str(file))
     assert file.read_text() == "mine"
+
+
+def test_checkpoint_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
+    file, state = tmp_path / "mine.py", tmp_path / "state.ckpt"
+    file.write_text(HEAT)
+    command = ("solve", file, "--backend", "spectral", "--checkpoint", state, "--out", tmp_path / "out")
+    assert run(*command).exit_code == 0
+    before = state.read_bytes()
+    refused(run(*command, "--overwrite", "--set", "D=0.7"), "state.ckpt", "my heat")
+    assert state.read_bytes() == before
+    state.write_bytes(b"damaged")
+    refused(run(*command, "--overwrite"), "state.ckpt")
+    assert pdesolve.load(tmp_path / "out" / "my-heat.h5").provenance["seed"] == 0
 
 
 def test_failure_while_writing_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
