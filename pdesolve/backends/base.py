@@ -7,6 +7,7 @@ A backend holds its method and nothing else: no loop over the budget, no file, n
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Capabilities:
     gives_uncertainty: bool = False
     identifies_parameters: bool = False
     stochastic: bool = False
+    open_ended: bool = False  # goes on until the budget ends: solve() sets one where none is given
     devices: tuple[str, ...] = ("cpu",)
 
 
@@ -68,9 +70,6 @@ class Progress:
 
     Attributes:
         loss: the objective after this step; must be finite, else the driver stops.
-        merit: a number that falls as the solution improves and is comparable over the whole run (for
-            instance the residual at held-out points); the driver keeps the state with the least. None
-            where this step did not measure it.
         fraction: share of the method's own work that is done, 0 to 1; None where unknown.
         status: set where the method itself ends the run.
         message: why it ended, or a short word on the stage for the progress bar.
@@ -78,7 +77,6 @@ class Progress:
     """
 
     loss: float
-    merit: float | None = None
     fraction: float | None = None
     status: Status | None = None
     message: str = ""
@@ -132,6 +130,15 @@ class Backend(ABC):
         """The method's own estimate of its relative error, where it has one."""
         return None
 
+    def merit(self, state: Any) -> float | None:
+        """A number that falls as the solution improves, comparable over the whole run.
+
+        For instance the root mean square residual at held-out points. The driver measures it now and then,
+        keeps the state with the least, and stops where it meets the tolerance. Never the error against a
+        reference.
+        """
+        return self.error_estimate(state)
+
     def collocation_points(self, state: Any) -> Array | None:
         """The points (n, d) at which the residual was last minimised, where there are such."""
         return None
@@ -139,3 +146,14 @@ class Backend(ABC):
     def diagnose(self, state: Any) -> str:
         """Where a non-finite loss comes from: term and point, for the message to the user."""
         return "the loss"
+
+    def with_options(self, options: Mapping[str, Any]) -> Backend:
+        """A copy with options as a file holds them: plain values, nested options as dictionaries."""
+        changes = {}
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            if f.name in options:
+                current, given = getattr(self, f.name), options[f.name]
+                if dataclasses.is_dataclass(current) and isinstance(given, Mapping):
+                    given = dataclasses.replace(current, **given)  # type: ignore[type-var]
+                changes[f.name] = given
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var, no-any-return]

@@ -101,7 +101,7 @@ def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
         else:
             axis, key = domain.face(INITIAL).axis, condition.order  # type: ignore[attr-defined]
         data, names = found.setdefault(axis, ({}, []))
-        data[key] = value
+        data[key] = value.subs(domain.coordinates[axis], _end(problem, axis, key))
         names.append(term.name)
     groups = []
     for axis in sorted(found):
@@ -110,6 +110,12 @@ def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
         if not is_time or 0 in data:
             groups.append(_Group(axis, is_time, data, tuple(names)))
     return groups
+
+
+def _end(problem: Problem, axis: int, key: int) -> sp.Expr:
+    """The end of an axis at which data hold: side -1 or +1; for time always the start."""
+    found = problem.domain.axes[axis]
+    return found.upper if key == 1 and not found.is_time else found.lower
 
 
 def _is_smooth_expression(condition: Condition) -> bool:

@@ -81,9 +81,18 @@ class Residual:
         for term in self.terms:
             self.model.prepare(term.derivatives)
         self._shapes = [(name, p.shape, p.numel()) for name, p in self._holder.named_parameters()]
+        self.compile(compile)
+
+    def compile(self, enabled: bool = True) -> None:
+        """Compile loss and gradient at their next use, or stop using the compiled form."""
         self._gradient_and_loss = Compiled(
-            torch.func.grad_and_value(self._loss), "loss and gradient", enabled=compile
+            torch.func.grad_and_value(self._loss), "loss and gradient", enabled=enabled
         )
+
+    @property
+    def is_compiled(self) -> bool:
+        """True while loss and gradient run compiled, or will at their first use."""
+        return self._gradient_and_loss.active
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -173,6 +182,12 @@ class Residual:
         """Residuals r_i of each active term, unweighted, each (n,)."""
         with torch.no_grad():
             return self._with(theta, self._residuals, batch)  # type: ignore[no-any-return]
+
+    def term_values(self, theta: Tensor, i: int, points: Tensor) -> Tensor:
+        """Residual of the i-th active term at other points (n, d), shape (n,)."""
+        data = points.new_zeros(len(points))
+        with torch.no_grad():
+            return self._with(theta, self._term, i, TermBatch(points, data, data))  # type: ignore[no-any-return]
 
     def loss(self, theta: Tensor, batch: Batch) -> Tensor:
         """Σ w_i r_i², a scalar; differentiable by autograd."""

@@ -1,0 +1,6 @@
+"""Physics-informed neural networks."""
+
+from .pinn import PINN, PINNState
+from .sampling import RAD
+
+__all__ = ["PINN", "RAD", "PINNState"]

@@ -1,0 +1,34 @@
+"""The field of a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ...declare.domain import Array
+from ...residual import Derivative
+from ...residual.residual import Residual
+from ...solution.field import Field
+
+_CHUNK = 16384  # points evaluated at once: bounds the memory of large grids
+
+
+class NetworkField(Field):
+    """u = L + F N at fixed parameters θ, with derivatives of any order by jets."""
+
+    def __init__(self, residual: Residual, theta: torch.Tensor) -> None:
+        self._residual = residual
+        self._theta = theta.detach().clone()
+
+    def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        pieces = []
+        for chunk in self._residual.tensor(points).split(_CHUNK):
+            values = self._residual.derivatives(self._theta, chunk, tuple(wanted))
+            pieces.append(torch.stack(values))
+        if not pieces:
+            return [points[:, 0].copy() for _ in wanted]
+        return list(torch.cat(pieces, dim=1).double().cpu().numpy())
+
+    def arrays(self) -> dict[str, Array]:
+        return {"theta": self._theta.double().cpu().numpy()}
