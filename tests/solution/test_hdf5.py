@@ -240,10 +240,22 @@ EDITS = {
 }
 
 
+WHY = {
+    "external link": "links out of the file; got ExternalLink",
+    "soft link": "links out of the file; got SoftLink",
+    "cycle of groups": "levels of groups",
+    "external storage": "data inside the file",
+    "virtual data set": "data inside the file",
+    "terabytes": "sizes that fit the file",
+    "deep JSON": "RecursionError",
+}
+"""What stops the file: not an accident further on."""
+
+
 @pytest.mark.parametrize("what", EDITS)
 def test_hostile_files_are_refused(damaged, what):
     path = damaged(EDITS[what])
-    with pytest.raises(ResultFileError):
+    with pytest.raises(ResultFileError, match=WHY.get(what)):
         read(path, restore)
 
 
