@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from .domain import INITIAL, Array, Domain
-from .errors import BoundaryDataError, PeriodicPairError, UndeclaredFunctionError
+from .errors import BoundaryDataError, PeriodicPairError, UndeclaredFunctionError, UnknownPartError
 from .symbols import as_expression
 
 Data: TypeAlias = "sp.Expr | Callable[[Array], Array]"
@@ -73,8 +73,12 @@ class BoundaryCondition(Condition):
         super().__post_init__()
         object.__setattr__(self, "value", as_data(self.value, self.who))
         if self.on is not None:
-            on = (self.on,) if isinstance(self.on, str) else tuple(self.on)
-            object.__setattr__(self, "on", on)
+            on = (self.on,) if isinstance(self.on, str) else self.on
+            if not isinstance(on, Sequence) or not on or not all(isinstance(part, str) for part in on):
+                raise UnknownPartError(
+                    self.who, "names of faces", repr(self.on), 'Write on="left" or on=("left", "right").'
+                )
+            object.__setattr__(self, "on", tuple(on))
 
     def parts(self, domain: Domain) -> tuple[str, ...]:
         if self.on is None:

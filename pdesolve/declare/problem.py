@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -116,9 +116,23 @@ class Problem:
             object.__setattr__(self, name, value)
 
         put("equations", _named_equations(self.equations))
-        put("conditions", tuple(self.conditions))
-        put("parameters", dict(self.parameters))
-        put("unknowns", tuple(self.unknowns) or self._find_unknowns())
+        put("conditions", _listed(self.conditions, f"Problem {self.name!r}, conditions", Condition))
+        for name in ("parameters", "units", "vectors"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ExpressionTypeError(
+                    f"Problem {self.name!r}, {name}",
+                    "a dictionary",
+                    repr(getattr(self, name))[:80],
+                    "Write {key: value}.",
+                )
+            put(name, dict(getattr(self, name)))
+        vectors = {
+            name: _listed(members, f"Problem {self.name!r}, vectors")
+            for name, members in self.vectors.items()
+        }
+        put("vectors", vectors)
+        unknowns = _listed(self.unknowns, f"Problem {self.name!r}, unknowns")
+        put("unknowns", unknowns or self._find_unknowns())
         validate(self)
         put("reference", as_reference(self.reference, self.unknowns))
 
@@ -293,6 +307,15 @@ class Problem:
                 "Name an unknown.",
             )
         return manufacture(self, chosen)
+
+
+def _listed(given: Any, who: str, kind: type = AppliedUndef) -> tuple[Any, ...]:
+    """A tuple of what was given, also of one item alone."""
+    if isinstance(given, kind):
+        return (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ExpressionTypeError(who, "a list", repr(given)[:80], "Write [first, second].")
+    return tuple(given)
 
 
 def _named_equations(given: Any) -> dict[str, sp.Expr]:

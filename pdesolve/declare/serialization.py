@@ -232,7 +232,7 @@ def _write_reference(reference: Reference | None) -> dict[str, Any] | None:
         return None
     about = {
         "description": reference.description,
-        "error": None if callable(reference.error) or reference.error is None else float(reference.error),
+        "error": _known_error(reference.error),
     }
     if reference.backend is not None:
         return {"backend": reference.backend, "options": _plain(dict(reference.options), 0), **about}
@@ -242,6 +242,13 @@ def _write_reference(reference: Reference | None) -> dict[str, Any] | None:
         except SerializationError:
             pass  # a closed form with a special function is treated like any other function
     return {"function": reference.description}
+
+
+def _known_error(error: Any) -> float | None:
+    """An error that a number states; one that is yet to be measured, or NaN, is not kept."""
+    if error is None or callable(error) or not math.isfinite(error):
+        return None
+    return float(error)
 
 
 def _read_reference(content: Any) -> Reference | None:
@@ -264,7 +271,9 @@ def _read_reference(content: Any) -> Reference | None:
 def _plain(value: Any, depth: int) -> Any:
     """A backend's options, which must be JSON values already."""
     if depth < 20:
-        if value is None or isinstance(value, bool | int | float | str):
+        if value is None or isinstance(value, bool | int | str):
+            return value
+        if isinstance(value, float) and math.isfinite(value):
             return value
         if isinstance(value, list | tuple):
             return [_plain(item, depth + 1) for item in value]
@@ -272,7 +281,7 @@ def _plain(value: Any, depth: int) -> Any:
             return {key: _plain(item, depth + 1) for key, item in value.items()}
     raise SerializationError(
         "Reference.options",
-        "numbers, strings, lists and dictionaries",
+        "finite numbers, strings, lists and dictionaries",
         repr(value)[:80],
         "Give options as plain values.",
     )

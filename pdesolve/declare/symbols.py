@@ -23,7 +23,11 @@ def as_expression(value: Any, who: str, expected: str = "a number or a SymPy exp
         expression = sp.sympify(value, strict=True)
     except (sp.SympifyError, TypeError, ValueError):
         expression = None
-    if not isinstance(expression, sp.Expr) or isinstance(value, bool):
+    if (
+        not isinstance(expression, sp.Expr)
+        or isinstance(expression, sp.MatrixExpr)
+        or isinstance(value, bool)
+    ):
         raise ExpressionTypeError(
             who,
             expected,

@@ -211,6 +211,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.TrivialEquationError,
         ["0 = 0", "equation"],
     ),
+    "6 0 = 0 that would take ages to expand": (
+        lambda: problem((big := (x + t + w) ** 1000) * (w - 1) - w * big + big),
+        errors.TrivialEquationError,
+        ["0 = 0"],
+    ),
     "6 the number 0": (lambda: problem([HEAT, 0]), errors.TrivialEquationError, ["equation 2"]),
     "6 Eq that is true": (lambda: problem(Eq(w, w)), errors.TrivialEquationError, ["True", "Eq"]),
     "6 Eq that is false": (
@@ -286,6 +291,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.SymbolNameError,
         ["'u;v'"],
     ),
+    "10 a problem without a name": (
+        lambda: heat().replace(name=" "),
+        errors.SymbolNameError,
+        ["Problem", "name"],
+    ),
     "10 a reserved name": (
         lambda: pde.Problem("p", pde.unknown("n_x", x).diff(x), pde.Interval(x, 0, 1)),
         errors.SymbolNameError,
@@ -294,6 +304,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
     # 11: strings
     "11 equation as text": (lambda: problem("w.diff(t)"), errors.ExpressionTypeError, ["never evaluated"]),
     "11 a relation that is no equation": (lambda: problem(w > 0), errors.ExpressionTypeError, ["Eq"]),
+    "11 a matrix": (lambda: problem(sp.Matrix([HEAT])), errors.ExpressionTypeError, ["Matrix"]),
     "11 an integral": (
         lambda: problem(HEAT + sp.Integral(w, (x, -1, 1))),
         errors.ExpressionTypeError,
@@ -318,6 +329,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         lambda: problem(unknowns=("w",)),
         errors.ExpressionTypeError,
         ["unknowns", "'w'"],
+    ),
+    "11 conditions that are no list": (
+        lambda: problem(conditions=5),
+        errors.ExpressionTypeError,
+        ["conditions", "a list"],
+    ),
+    "11 parameters that are no dictionary": (
+        lambda: problem(parameters=[0.1]),
+        errors.ExpressionTypeError,
+        ["parameters", "a dictionary"],
+    ),
+    "11 vector of names": (
+        lambda: problem(vectors={"flux": ["w"]}),
+        errors.ExpressionTypeError,
+        ["'w'"],
     ),
     "11 parameter by name": (
         lambda: problem(parameters={"nu": 1}),
@@ -428,6 +454,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.UnknownPartError,
         ["Dirichlet(w)", "left, right", "'top'"],
     ),
+    "15 a part that is no name": (
+        lambda: pde.Dirichlet(w, 0, on=5),
+        errors.UnknownPartError,
+        ["Dirichlet(w)", "got 5"],
+    ),
+    "15 no part at all": (lambda: pde.Dirichlet(w, 0, on=()), errors.UnknownPartError, ["names of faces"]),
     "15 the initial part": (
         added(heat, pde.Dirichlet(w, 0, on="initial")),
         errors.UnknownPartError,
@@ -475,6 +507,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         added(poisson_dirichlet, pde.Neumann(s, 0)),
         errors.OverdeterminedBoundaryError,
         ["left, right, bottom, top"],
+    ),
+    "17 a derivative that vanished unseen": (
+        lambda: problem(w.diff(t) - nu * w.diff(z, 2)),
+        errors.OverdeterminedBoundaryError,
+        ["no derivative in space", "does not depend on"],
     ),
     "17 pressure with both": (
         added(lid_driven_cavity, pde.Dirichlet(sq, 0), pde.Neumann(sq, 0)),
@@ -699,6 +736,17 @@ def test_strings_are_never_evaluated(place: str) -> None:
 def test_ill_posed_problems_are_accepted_on_request() -> None:
     accepted = problem(w.diff(t) + nu * w.diff(x, 2), allow_ill_posed=True)
     assert accepted.allow_ill_posed
+
+
+def test_one_item_may_stand_for_a_list() -> None:
+    made = problem(w.diff(t) + w**3, pde.Initial(w, 1), unknowns=w, vectors={"flux": w})
+    assert (len(made.conditions), made.unknowns, made.vectors) == (1, (w,), {"flux": (w,)})
+
+
+def test_a_reaction_without_space_derivatives_may_be_periodic() -> None:
+    """u_t = 5 u (1 - u) at each x, the reaction benchmark of the PINN literature."""
+    made = problem(w.diff(t) - 5 * w * (1 - w), [START, pde.Periodic(w)])
+    assert made.periodic_axes(w) == (0,)
 
 
 def test_the_order_of_checks_reports_the_cause_first() -> None:

@@ -95,8 +95,17 @@ def check_initial(facts: Facts) -> None:
 
 
 def check_overdetermined(facts: Facts) -> None:
-    """Value and flux are not both prescribed on the whole boundary."""
+    """Value and flux are not both prescribed on the whole boundary, nor anything without a derivative."""
     for unknown in facts.problem.unknowns:
+        name, space = unknown.func.__name__, range(len(facts.domain.space))
+        if facts.of(unknown, BoundaryCondition) and not any(facts.order(unknown, axis) for axis in space):
+            raise OverdeterminedBoundaryError(
+                f"{facts.who}, {name}",
+                f"derivatives of {name} in space, or no condition on faces",
+                "conditions on faces and no derivative in space",
+                "Drop the conditions, or look for a derivative in a coordinate that the unknown does not "
+                "depend on: it is zero from the start.",
+            )
         faces = [f for f in facts.domain.faces if f.axis not in facts.problem.periodic_axes(unknown)]
         both = [
             face.name

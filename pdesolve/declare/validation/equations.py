@@ -13,7 +13,7 @@ from ..errors import (
     SingularLimitError,
     TrivialEquationError,
 )
-from .facts import Equation, Facts, Node, names
+from .facts import Equation, Facts, Node, names, vanishes
 
 
 def check_not_trivial(facts: Facts) -> None:
@@ -21,8 +21,7 @@ def check_not_trivial(facts: Facts) -> None:
     for equation in facts.equations:
         if _depends_on_unknowns(equation):
             continue
-        source = sp.expand(equation.source)
-        if source == 0:
+        if vanishes(equation.source):
             raise TrivialEquationError(
                 equation.who,
                 "an equation that holds for some fields only",
@@ -32,14 +31,14 @@ def check_not_trivial(facts: Facts) -> None:
         raise NoUnknownError(
             equation.who,
             f"an equation in {names(facts.problem.unknowns)}",
-            f"{str(source)[:80]} = 0, which holds no unknown",
+            f"{str(equation.source)[:80]} = 0, which holds no unknown",
             "Correct the equation, or drop it.",
         )
 
 
 def _depends_on_unknowns(equation: Equation) -> bool:
     # Highest derivatives come first; their coefficients are the simplest, so this is over at once.
-    return any(equation.coefficient(node) != 0 for node in equation.symbols)
+    return any(not vanishes(equation.coefficient(node)) for node in equation.symbols)
 
 
 def check_count(facts: Facts) -> None:

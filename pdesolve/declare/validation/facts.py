@@ -39,8 +39,8 @@ class Equation:
         self.residual = self.expression.xreplace({e: self.symbols[node] for e, node in found.items()})
 
     def coefficient(self, node: Node) -> sp.Expr:
-        """∂(equation)/∂(derivative), expanded."""
-        return sp.expand(sp.diff(self.residual, self.symbols[node]))
+        """∂(equation)/∂(derivative)."""
+        return sp.diff(self.residual, self.symbols[node])
 
     @cached_property
     def source(self) -> sp.Expr:
@@ -193,6 +193,23 @@ class Facts:
         elif isinstance(condition, BoundaryCondition):
             for part in condition.parts(self.domain):
                 yield part, self.points(part=part)
+
+
+def vanishes(e: sp.Expr) -> bool:
+    """True where an expression is zero whatever its symbols are, tried at one generic point.
+
+    Expanding would be exact, and would not end for (x + y + t)**1000.
+    """
+    if e.is_Mul:
+        return any(vanishes(factor) for factor in e.args)
+    if not e.is_Add:
+        return bool(e == 0)
+    symbols = sorted(e.free_symbols, key=lambda s: (str(s), s.sort_key()))
+    generic = {s: sp.Float(0.4 + (0.618034 * i) % 1.3) for i, s in enumerate(symbols)}
+    terms = [sp.N(term.xreplace(generic)) for term in e.args]  # SymPy's floats do not overflow
+    if not all(term.is_number and term.is_finite for term in terms):
+        return False
+    return bool(abs(sp.Add(*terms)) <= 1e-10 * sp.Add(*map(abs, terms)))
 
 
 def names(items: Any) -> str:

@@ -32,6 +32,8 @@ NOT_POINTWISE = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Subs, sp.DiracDel
 def check_types(facts: Facts) -> None:
     """Domain, conditions, unknowns and parameters are objects of the right class."""
     problem = facts.problem
+    if not isinstance(problem.name, str) or not problem.name.strip():
+        raise SymbolNameError("Problem", "a name", repr(problem.name), 'Write name="burgers".')
     if not isinstance(problem.domain, Domain) or not problem.domain.axes:
         raise ExpressionTypeError(
             f"{facts.who}, domain", "Interval, Box and Time, multiplied", repr(problem.domain), "Give one."
@@ -44,7 +46,7 @@ def check_types(facts: Facts) -> None:
                 repr(condition)[:80],
                 "Make it with one of these.",
             )
-    for unknown in problem.unknowns:
+    for unknown in [*problem.unknowns, *(u for members in problem.vectors.values() for u in members)]:
         if not isinstance(unknown, AppliedUndef):
             raise ExpressionTypeError(
                 f"{facts.who}, unknowns", "unknowns made by unknown()", repr(unknown), "Give u, not its name."
