@@ -52,7 +52,9 @@ def pack(value: Any) -> Any:
     if isinstance(value, torch.Generator):
         return {"generator": value.get_state()}
     if is_dataclass(value):
-        return {"fields": {f.name: pack(getattr(value, f.name)) for f in fields(value) if not is_transient(f)}}
+        return {
+            "fields": {f.name: pack(getattr(value, f.name)) for f in fields(value) if not is_transient(f)}
+        }
     if isinstance(value, list | tuple):
         return {"items": [pack(item) for item in value]}
     if isinstance(value, Mapping):
@@ -86,13 +88,13 @@ def unpack(packed: Any, old: Any, hint: Any = None) -> Any:
         ]
         return tuple(made) if container is tuple or isinstance(old, tuple) else made
     if "entries" in packed:
-        inner = get_args(hint)[-1] if get_args(hint) else None
-        return {unpack(key, None): unpack(item, None, inner) for key, item in packed["entries"]}
+        of = get_args(hint)[-1] if get_args(hint) else None
+        return {unpack(key, None): unpack(item, None, of) for key, item in packed["entries"]}
     return _unpack_dataclass(packed["fields"], old, hint)
 
 
 def _unpack_dataclass(packed: dict[str, Any], old: Any, hint: Any) -> Any:
-    kind = type(old) if is_dataclass(old) else _dataclass_of(hint)
+    kind: Any = type(old) if is_dataclass(old) else _dataclass_of(hint)
     hints = get_type_hints(kind)
     values = {
         f.name: unpack(packed[f.name], getattr(old, f.name, None), hints[f.name])
@@ -145,7 +147,10 @@ def read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on damaged or hostile files
         raise CheckpointError(
-            f"checkpoint {path}", "a checkpoint of pdesolve", f"a file that cannot be read ({_first(error)})", remedy
+            f"checkpoint {path}",
+            "a checkpoint of pdesolve",
+            f"a file that cannot be read ({_first(error)})",
+            remedy,
         ) from error
     if not isinstance(content, dict) or content.get("pdesolve") != SCHEMA:
         found = content.get("pdesolve") if isinstance(content, dict) else type(content).__name__

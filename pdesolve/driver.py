@@ -296,6 +296,8 @@ class _Run:
         """Advance until the budget ends, the tolerance is met, or something goes wrong."""
         next_look, next_write = self.elapsed, self.seconds_solve + self.checkpoint_every
         error = None
+        if self.step == 0:
+            self._measure()  # so that there is a good state to return from the very start
         while self.status is None:
             if interrupted.is_set():
                 self.status = Status.INTERRUPTED

@@ -44,7 +44,9 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, fraction: float | None, step: int, loss: float, error: float | None, message: str) -> None:
+    def update(
+        self, fraction: float | None, step: int, loss: float, error: float | None, message: str
+    ) -> None:
         """Show the share that is done, the loss, and the last measured error."""
         if self._bar is None:
             return

@@ -35,7 +35,7 @@ def heat(kappa=0.1):
         pde.Interval(x, 0, 1) * pde.Time(t, 0, 1),
         [pde.Initial(u, sp.sin(sp.pi * x)), pde.Dirichlet(u, 0)],
         parameters={k: kappa},
-        reference=sp.exp(-sp.pi**2 * kappa * t) * sp.sin(sp.pi * x),
+        reference=sp.exp(-(sp.pi**2) * kappa * t) * sp.sin(sp.pi * x),
     )
 
 
@@ -130,7 +130,9 @@ def test_the_tolerance_is_met_by_merit():
 
 def test_nan_names_equation_point_and_step_and_keeps_the_last_good_state():
     backend = Counting(nan_at=70, merits=(1.0, 0.5))
-    with pytest.raises(SolveError, match=r"'equation' at x = 0.5, t = 0.25 is not finite at step 70") as raised:
+    with pytest.raises(
+        SolveError, match=r"'equation' at x = 0.5, t = 0.25 is not finite at step 70"
+    ) as raised:
         solve(heat(), backend, steps=100)
     assert raised.value.solution(np.array([[0.5, 0.5]]))[0, 0] == 50.0
     assert solve(heat(), backend, steps=100, throw=False).status is Status.NOT_FINITE
@@ -378,5 +380,3 @@ def test_provenance_is_complete():
     assert record["digest"] == heat().digest
     assert solution.cost.peak_memory_bytes > 1e7
     assert len(solution.citations) == 2
-
-

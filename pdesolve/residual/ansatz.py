@@ -26,7 +26,17 @@ from ..declare.domain import INITIAL
 from .program import lower
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
-_NOT_SMOOTH = (sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.Min, sp.Max, sp.floor, sp.ceiling, sp.DiracDelta)
+_NOT_SMOOTH = (
+    sp.Abs,
+    sp.sign,
+    sp.Heaviside,
+    sp.Piecewise,
+    sp.Min,
+    sp.Max,
+    sp.floor,
+    sp.ceiling,
+    sp.DiracDelta,
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,11 @@ def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
 def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
     """Lift and factor of every unknown; with ``exact=False`` conditions stay rows (periodicity stays exact)."""
     periodic = common_periodic_axes(problem)
-    trials, names = [], set()
+    trials: list[Trial] = []
+    names: set[str] = set()
     for unknown in problem.unknowns:
-        trial, accepted = Trial(), []
+        trial = Trial()
+        accepted: list[_Group] = []
         for group in _groups(problem, unknown) if exact else []:
             candidate = _extend(trial, group, problem)
             if _meets(candidate.lift, [*accepted, group], problem) and _is_periodic(
@@ -138,7 +150,7 @@ def _extend(trial: Trial, group: _Group, problem: Problem) -> Trial:
     gaps = {side: g - trial.lift.subs(x, a if side < 0 else b) for side, g in group.data.items()}
     if len(gaps) == 2:
         return Trial(trial.lift + (1 - s) * gaps[-1] + s * gaps[1], trial.factor * 4 * s * (1 - s))
-    (side, gap), = gaps.items()
+    ((side, gap),) = gaps.items()
     return Trial(trial.lift + gap, trial.factor * (s if side < 0 else 1 - s))
 
 
@@ -153,8 +165,10 @@ def _meets(lift: sp.Expr, groups: list[_Group], problem: Problem) -> bool:
     for group in groups:
         axis = problem.domain.axes[group.axis]
         for key, wanted in group.data.items():
-            part = INITIAL if group.is_time else next(
-                f.name for f in problem.domain.faces if f.axis == group.axis and f.side == key
+            part = (
+                INITIAL
+                if group.is_time
+                else next(f.name for f in problem.domain.faces if f.axis == group.axis and f.side == key)
             )
             points = problem.domain.sample(64, rng, part)
             given = lift.diff(axis.coordinate, key) if group.is_time and key else lift

@@ -21,20 +21,24 @@ class Features(nn.Module):
     `fourier_features`.
     """
 
+    scale: Tensor  # A: (scaled coordinates, d)
+    offset: Tensor  # b: (scaled coordinates,)
+    waves: Tensor  # B: (harmonics, d)
+
     def __init__(self, scale: Tensor, offset: Tensor, waves: Tensor) -> None:
         super().__init__()
-        self.register_buffer("scale", scale)  # A: (scaled coordinates, d)
-        self.register_buffer("offset", offset)  # b: (scaled coordinates,)
-        self.register_buffer("waves", waves)  # B: (harmonics, d)
+        self.register_buffer("scale", scale)
+        self.register_buffer("offset", offset)
+        self.register_buffer("waves", waves)
 
     @property
     def width(self) -> int:
         """Number of features."""
-        return self.scale.shape[0] + 2 * self.waves.shape[0]  # type: ignore[union-attr, operator, index]
+        return self.scale.shape[0] + 2 * self.waves.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        phase = x @ self.waves.T  # type: ignore[union-attr, operator]
-        scaled = x @ self.scale.T + self.offset  # type: ignore[union-attr, operator]
+        phase = x @ self.waves.T
+        scaled = x @ self.scale.T + self.offset
         return torch.cat([scaled, torch.cos(phase), torch.sin(phase)], dim=1)
 
 
@@ -42,10 +46,10 @@ class Features(nn.Module):
 def _features(module: nn.Module, jet: Jet) -> Jet:
     assert isinstance(module, Features)
     pieces = []
-    if module.scale.shape[0]:  # type: ignore[index, union-attr]
-        pieces.append(jet.linear(module.scale, module.offset))  # type: ignore[arg-type]
-    if module.waves.shape[0]:  # type: ignore[index, union-attr]
-        phase = jet.linear(module.waves, None)  # type: ignore[arg-type]
+    if module.scale.shape[0]:
+        pieces.append(jet.linear(module.scale, module.offset))
+    if module.waves.shape[0]:
+        phase = jet.linear(module.waves, None)
         pieces += [phase.apply(cosine), phase.apply(sine)]
     return Jet.concatenate(pieces)
 
@@ -103,7 +107,7 @@ def mlp(
     layers: list[nn.Module] = [features]
     for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
         # skip_init: nn.Linear would draw its weights from the global generator
-        layer = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float64)
+        layer = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float64)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             layer.weight.normal_(0.0, math.sqrt(2 / (n_in + n_out)), generator=generator)
             layer.bias.zero_()

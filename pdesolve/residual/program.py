@@ -43,7 +43,9 @@ def lower(
 ) -> Callable[..., Any]:
     """A function of arrays from an expression (or a list of them), common subexpressions shared."""
     lowered = (
-        numeric(expressions) if isinstance(expressions, sp.Expr) else [numeric(sp.sympify(e)) for e in expressions]
+        numeric(expressions)
+        if isinstance(expressions, sp.Expr)
+        else [numeric(sp.sympify(e)) for e in expressions]
     )
     return sp.lambdify(list(arguments), lowered, modules=module, cse=True)  # type: ignore[no-any-return]
 

@@ -108,15 +108,15 @@ class Residual:
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """θ as named views with the shapes of the modules' parameters."""
-        pieces = theta.split([count for _, _, count in self._shapes])
-        return {
-            name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)
-        }
+        pieces = torch.split(theta, [count for _, _, count in self._shapes])
+        return {name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)}
 
     # -- batches -----------------------------------------------------------------------------------
 
     def batch(
-        self, points: Sequence[np.ndarray[Any, Any]], weights: Sequence[float | np.ndarray[Any, Any]] | None = None
+        self,
+        points: Sequence[np.ndarray[Any, Any]],
+        weights: Sequence[float | np.ndarray[Any, Any]] | None = None,
     ) -> Batch:
         """Tensors from one array of points (n, d) for each active term.
 
@@ -153,7 +153,9 @@ class Residual:
                 torch.cat([term.data, term.data[:1].expand(short)]),
                 torch.cat([term.weights, term.weights.new_zeros(short)]),
             )
-            pieces.append([TermBatch(*parts) for parts in zip(*(t.split(step) for t in padded), strict=True)])
+            pieces.append(
+                [TermBatch(*parts) for parts in zip(*(torch.split(t, step) for t in padded), strict=True)]
+            )
         return [tuple(block) for block in zip(*pieces, strict=True)]
 
     # -- evaluation --------------------------------------------------------------------------------
@@ -195,12 +197,9 @@ class Residual:
 
     def loss_and_gradient(self, theta: Tensor, batch: Batch | list[Batch]) -> tuple[Tensor, Tensor]:
         """The loss and its gradient (p,), block by block; pass a list of `blocks` to cut the batch only once."""
-        loss: Tensor | None = None
-        for block in batch if isinstance(batch, list) else self.blocks(batch):
-            g, value = self._gradient_and_loss(theta, block)
-            loss, gradient = (value, g) if loss is None else (loss + value, gradient + g)
-        assert loss is not None
-        return loss, gradient
+        blocks = batch if isinstance(batch, list) else self.blocks(batch)
+        pairs = [self._gradient_and_loss(theta, block) for block in blocks]
+        return sum(loss for _, loss in pairs), sum(gradient for gradient, _ in pairs)  # type: ignore[return-value]
 
     def rows(self, theta: Tensor, batch: Batch) -> Tensor:
         """All residuals scaled by the roots of their weights, one vector: loss = |rows|²."""
@@ -214,7 +213,7 @@ class Residual:
 
             def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, i: int = i) -> Tensor:
                 point = TermBatch(x[None], d[None], w[None])
-                return w.sqrt() * self._with(th, self._term, i, point)[0]
+                return w.sqrt() * self._with(th, self._term, i, point)[0]  # type: ignore[no-any-return]
 
             rows = torch.func.vmap(torch.func.grad(row), in_dims=(None, 0, 0, 0))
             pieces.append(rows(theta, *term))

@@ -28,7 +28,11 @@ def quadratic(seed, n=12, condition=1e3):
     """½ (z - 1)ᵀA(z - 1) with a given condition number."""
     g = torch.Generator().manual_seed(seed)
     q, _ = torch.linalg.qr(torch.randn(n, n, generator=g, dtype=torch.float64))
-    a = q @ torch.diag(torch.logspace(0, float(torch.log10(torch.tensor(condition))), n, dtype=torch.float64)) @ q.T
+    a = (
+        q
+        @ torch.diag(torch.logspace(0, float(torch.log10(torch.tensor(condition))), n, dtype=torch.float64))
+        @ q.T
+    )
     return objective_of(lambda z: 0.5 * (z - 1) @ a @ (z - 1)), a
 
 

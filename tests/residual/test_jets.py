@@ -94,7 +94,9 @@ def test_modules_without_rules_are_named_and_differentiated_by_torch_func():
     assert unruled(network) == ["Cubic"]
     assert unruled(nn.GELU(approximate="tanh")) == ["GELU"]
     jet = network_jet(network, points(), JetSpace.of([(2, 1, 0)]))
-    assert torch.allclose(jet.component(0, (2, 1, 0)), by_autograd(network, points(), 0, (2, 1, 0)), rtol=1e-10)
+    assert torch.allclose(
+        jet.component(0, (2, 1, 0)), by_autograd(network, points(), 0, (2, 1, 0)), rtol=1e-10
+    )
 
 
 def test_both_routes_agree_on_the_same_network():
@@ -102,7 +104,9 @@ def test_both_routes_agree_on_the_same_network():
     space = JetSpace.of([(2, 0, 1)])
     by_rules, by_func = network_jet(network, points(), space), autodiff_jet(network, points(), space)
     for index in space.indices:
-        assert torch.allclose(by_rules.component(0, index), by_func.component(0, index), rtol=1e-11, atol=1e-13)
+        assert torch.allclose(
+            by_rules.component(0, index), by_func.component(0, index), rtol=1e-11, atol=1e-13
+        )
 
 
 def test_missing_parts_are_zero():

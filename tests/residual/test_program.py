@@ -25,7 +25,9 @@ def test_only_derivatives_that_occur_are_asked_for():
 def test_linearisation_is_the_derivative_of_the_residual():
     k = pde.parameter("k")
     program = Program(
-        problem([sp.sin(u) * u.diff(x, 2) + u.diff(x) ** 3 * k - x * v, v.diff(x, 2) - u], parameters={k: 2.5})
+        problem(
+            [sp.sin(u) * u.diff(x, 2) + u.diff(x) ** 3 * k - x * v, v.diff(x, 2) - u], parameters={k: 2.5}
+        )
     )
     term = program.equations[0]
     assert not term.is_linear
@@ -43,7 +45,9 @@ def test_linearisation_is_the_derivative_of_the_residual():
 def test_numpy_and_torch_agree_and_irrational_constants_are_lowered():
     import torch
 
-    expression = sp.sqrt(2) * sp.exp(-x) + sp.pi**2 * sp.Abs(y) + sp.Piecewise((x, x > sp.Rational(1, 2)), (y, True))
+    expression = (
+        sp.sqrt(2) * sp.exp(-x) + sp.pi**2 * sp.Abs(y) + sp.Piecewise((x, x > sp.Rational(1, 2)), (y, True))
+    )
     points = np.random.default_rng(0).random((5, 2))
     by_numpy = lower((x, y), expression, "numpy")(*points.T)
     by_torch = lower((x, y), expression, "torch")(*torch.tensor(points).unbind(1))

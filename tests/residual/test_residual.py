@@ -95,7 +95,9 @@ def test_jacobian_rows_products_and_gradient_agree():
     assert torch.allclose(made.vjp(theta, batch, rows), jacobian.T @ rows, rtol=1e-10, atol=1e-12)
     # and a difference quotient, which knows nothing of derivatives
     step = 1e-6
-    quotient = (made.rows(theta + step * vector, batch) - made.rows(theta - step * vector, batch)) / (2 * step)
+    quotient = (made.rows(theta + step * vector, batch) - made.rows(theta - step * vector, batch)) / (
+        2 * step
+    )
     assert torch.allclose(quotient, jacobian @ vector, rtol=1e-6, atol=1e-7)
 
 

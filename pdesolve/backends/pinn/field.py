@@ -23,7 +23,7 @@ class NetworkField(Field):
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         pieces = []
-        for chunk in self._residual.tensor(points).split(_CHUNK):
+        for chunk in torch.split(self._residual.tensor(points), _CHUNK):
             values = self._residual.derivatives(self._theta, chunk, tuple(wanted))
             pieces.append(torch.stack(values))
         if not pieces:

@@ -268,4 +268,3 @@ class PINN(Backend):
         self._use_points(state)
         assert state.quasi_newton is not None
         optimizer.restart(state.quasi_newton, self._objective(state))
-
