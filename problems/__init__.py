@@ -1,0 +1,113 @@
+"""The catalogue of problems: one file a PDE, declared in symbols, each with a reference.
+
+>>> catalogue("convection", beta=50).name
+'convection'
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from pdesolve.declare import PDESolveError, Problem
+
+CATALOGUE = {
+    "allen-cahn": "allen_cahn:allen_cahn",
+    "burgers": "burgers:burgers",
+    "convection": "convection:convection",
+    "heat": "heat:heat",
+    "helmholtz": "helmholtz:helmholtz",
+    "kdv": "kdv:kdv",
+    "kovasznay": "kovasznay:kovasznay",
+    "kuramoto-sivashinsky": "kuramoto_sivashinsky:kuramoto_sivashinsky",
+    "poisson": "poisson:poisson",
+    "taylor-green": "taylor_green:taylor_green",
+    "wave": "wave:wave",
+}
+"""Name and ``module:function`` of each entry; the modules are imported when they are used."""
+
+
+class UnknownProblemError(PDESolveError):
+    """The catalogue has no entry of this name."""
+
+
+class UnknownProblemParameterError(PDESolveError):
+    """The entry does not take this parameter."""
+
+
+class ProblemVariantError(PDESolveError):
+    """The entry has no variant of this name."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of all entries, sorted."""
+    return tuple(sorted(CATALOGUE))
+
+
+catalogue_names = names
+
+
+def parameters_of(name: str) -> tuple[str, ...]:
+    """The parameters that an entry takes.
+
+    Raises:
+        UnknownProblemError: the catalogue has no such entry.
+    """
+    return tuple(inspect.signature(_function(name)).parameters)
+
+
+def catalogue(name: str, **parameters: Any) -> Problem:
+    """A problem of the catalogue, with some of its parameters set.
+
+    Raises:
+        UnknownProblemError: the catalogue has no such entry.
+        UnknownProblemParameterError: the entry takes no such parameter.
+        DeclarationError: a value makes no sense in the problem.
+    """
+    function, known = _function(name), parameters_of(name)
+    wrong = [key for key in parameters if key not in known]
+    if wrong:
+        raise UnknownProblemParameterError(
+            f"catalogue({name!r})",
+            f"parameters among {', '.join(known)}",
+            ", ".join(wrong),
+            "Drop or rename what it does not take.",
+        )
+    return function(**parameters)
+
+
+def _function(name: str) -> Callable[..., Problem]:
+    if name not in CATALOGUE:
+        close = get_close_matches(str(name), CATALOGUE, n=3, cutoff=0.5)
+        expected = f"{' or '.join(close)}?" if close else f"one of {', '.join(names())}"
+        raise UnknownProblemError("catalogue()", expected, repr(name), "See `pdesolve problems`.")
+    module, _, attribute = CATALOGUE[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)  # type: ignore[no-any-return]
+
+
+def choose(entry: str, variants: dict[str, Any], variant: str) -> Any:
+    """The data of one variant of an entry.
+
+    Raises:
+        ProblemVariantError: there is no such variant.
+    """
+    if variant not in variants:
+        raise ProblemVariantError(
+            f"catalogue({entry!r}, variant=)", f"one of {', '.join(variants)}", repr(variant), "Name one."
+        )
+    return variants[variant]
+
+
+__all__ = [
+    "CATALOGUE",
+    "ProblemVariantError",
+    "UnknownProblemError",
+    "UnknownProblemParameterError",
+    "catalogue",
+    "catalogue_names",
+    "names",
+    "parameters_of",
+]

@@ -1,0 +1,65 @@
+"""Exponential time differencing of fourth order (ETDRK4) for û' = L û + N(û, t), L diagonal.
+
+Cox & Matthews, J. Comput. Phys. 176 (2002) 430-455, equations (26)-(29). Their coefficients, such as
+(e^z - 1)/z, lose all digits near z = hL = 0; Kassam & Trefethen, SIAM J. Sci. Comput. 26 (2005)
+1214-1233, section 2, evaluate them as means over a circle around z (the trapezoid rule for Cauchy's
+integral), which is accurate to round-off for every z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .fourier import Spectra
+
+CIRCLE_POINTS = 32
+"""Points on the unit circle; the trapezoid rule is then exact to round-off for these functions."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """The functions of hL that one step needs; real arrays where L is real."""
+
+    step: float
+    full: np.ndarray[Any, Any]  # exp(hL)
+    half: np.ndarray[Any, Any]  # exp(hL/2)
+    stage: np.ndarray[Any, Any]  # (exp(hL/2) - 1) / L
+    first: np.ndarray[Any, Any]  # weight of N at the start of the step
+    middle: np.ndarray[Any, Any]  # half the weight of the two middle stages
+    last: np.ndarray[Any, Any]  # weight of N at the end
+
+
+def coefficients(linear: Spectra, step: float) -> Coefficients:
+    """The coefficients for the diagonal ``linear`` = L and the time step h = ``step``."""
+    z = step * linear
+    stage, first, middle, last = (np.zeros_like(z) for _ in range(4))
+    for j in range(CIRCLE_POINTS):
+        r = z + np.exp(2j * np.pi * (j + 0.5) / CIRCLE_POINTS)
+        e = np.exp(r)
+        stage += (np.exp(r / 2) - 1) / r
+        first += (-4 - r + e * (4 - 3 * r + r**2)) / r**3
+        middle += (2 + r + e * (r - 2)) / r**3
+        last += (-4 - 3 * r - r**2 + e * (4 - r)) / r**3
+    mean = step / CIRCLE_POINTS
+    arrays = [np.exp(z), np.exp(z / 2), mean * stage, mean * first, mean * middle, mean * last]
+    if not np.any(linear.imag):
+        arrays = [np.ascontiguousarray(a.real) for a in arrays]
+    return Coefficients(step, *arrays)
+
+
+def advance(c: Coefficients, nonlinear: Callable[[Spectra, float], Spectra], u: Spectra, t: float) -> Spectra:
+    """One step from ``t`` to ``t + h``."""
+    h = c.step
+    n_u = nonlinear(u, t)
+    half_u = c.half * u
+    a = half_u + c.stage * n_u
+    n_a = nonlinear(a, t + h / 2)
+    b = half_u + c.stage * n_a
+    n_b = nonlinear(b, t + h / 2)
+    d = c.half * a + c.stage * (2 * n_b - n_u)
+    n_d = nonlinear(d, t + h)
+    return np.asarray(c.full * u + c.first * n_u + 2 * c.middle * (n_a + n_b) + c.last * n_d)
