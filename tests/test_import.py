@@ -85,7 +85,8 @@ def test_import_changes_nothing(tmp_path: Path) -> None:
 def test_declaring_a_problem_changes_nothing(tmp_path: Path) -> None:
     # SymPy itself adds a warnings filter when it is imported; what is ours starts after that.
     found = in_fresh_process(
-        "import sympy\nbefore = state()\nimport pdesolve as pde\nx, t = pde.coordinates('x t')\nu = pde.unknown('u', x, t)\n"
+        "import sympy\nbefore = state()\nimport pdesolve as pde\nx, t = pde.coordinates('x t')\n"
+        "u = pde.unknown('u', x, t)\n"
         "pde.Problem('heat', [u.diff(t) - u.diff(x, 2)], pde.Interval(x, 0, 1) * pde.Time(t, 0, 1),"
         " [pde.Initial(u, 0), pde.Dirichlet(u, 0)])\n"
         "after = state()\n"

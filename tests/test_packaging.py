@@ -75,3 +75,21 @@ def test_catalogue_imports_relatively_from_declare_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 2:
                 assert (node.module or "").split(".")[0] == "declare", f"{path.name}:{node.lineno}"
+
+
+def table(path: Path) -> dict[str, list[str]]:
+    """First cell, back-quoted, to the names that are back-quoted in the other cells of each row."""
+    rows = re.findall(r"^\| `([\w-]+)` \|(.*)$", path.read_text(), re.MULTILINE)
+    return {name: re.findall(r"`(\w+)`", rest) for name, rest in rows}
+
+
+def test_documented_catalogue_is_the_catalogue() -> None:
+    from pdesolve.problems import CATALOGUE, catalogue_names, parameters_of
+
+    names = catalogue_names()
+    assert table(ROOT / "docs" / "catalogue.md") == {name: list(parameters_of(name)) for name in names}
+    statements = re.findall(
+        r"autofunction:: pdesolve\.problems\.([\w.]+)", (ROOT / "docs" / "catalogue.md").read_text()
+    )
+    assert statements == [CATALOGUE[name].replace(":", ".") for name in names]
+    assert tuple(name for name in table(ROOT / "README.md") if name in names) == names

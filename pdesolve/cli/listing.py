@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..backends.registry import BACKENDS, backend_class, make_backend
 from .output import Output, plain
@@ -17,7 +17,7 @@ def list_problems(output: Output) -> None:
     from ..problems import catalogue, catalogue_names, parameters_of
 
     backends = {name: make_backend(name) for name in BACKENDS}
-    table = Table("problem", *backends, "parameters", "what it is")
+    table = Table(Column("problem", no_wrap=True), *backends, "parameters", "what it is")
     rows = []
     for name in catalogue_names():
         problem = catalogue(name)
@@ -55,9 +55,10 @@ def list_backends(output: Output) -> None:
                 "citations": cls.citations,
             }
         )
-        table = Table("option", "default", title=f"{name}: {cls.summary}", title_justify="left")
+        table = Table("option", "default")
         for option, default in options.items():
             table.add_row(option, default)
+        output.console.print(f"{name}: {cls.summary}", markup=False, highlight=False)
         output.console.print(table)
     output.result({"backends": rows})
 

@@ -97,7 +97,10 @@ def report(solution: Solution, written: Sequence[Path], output: Output) -> None:
     # First the summary: it measures the error, which the table then shows.
     summary = solution.summary([path.as_posix() for path in written])
     table = Table(title=title(solution), show_header=False, title_justify="left")
-    for label, value in [*rows(solution), *file_rows(written)]:
+    facts = rows(solution)
+    if solution.message and not solution.status.success:
+        facts.insert(1, ("what to do", solution.status.value))
+    for label, value in [*facts, *file_rows(written)]:
         table.add_row(label, Text(value, overflow="fold"))
     output.console.print(table)
     output.result(summary)

@@ -52,7 +52,19 @@ def find_source(name: str) -> Source:
 def _from_catalogue(name: str) -> Source:
     from ..problems import catalogue, parameters_of
 
-    return Source(parameters_of(name), lambda values: catalogue(name, **values))
+    def make(values: Mapping[str, Any]) -> Problem:
+        try:
+            problem: Problem = catalogue(name, **values)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            if not values:
+                raise
+            given = ", ".join(f"{key}={value!r}" for key, value in values.items())
+            raise ParameterValueError(
+                f"--set of {name!r}", "values of the right kind", f"{given} ({error})", "Give numbers."
+            ) from error
+        return problem
+
+    return Source(parameters_of(name), make)
 
 
 def _from_file(path: Path) -> Source:
