@@ -39,7 +39,7 @@ print(solution)
 # Look
 # ----
 
-figure = solution.plot()
+figure = solution.plot(plt.figure(figsize=(10, 3.5)))
 
 # %%
 # The error against time, which is what methods should be compared by:

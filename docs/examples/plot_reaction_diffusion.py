@@ -6,6 +6,7 @@ A problem that is not in the catalogue: two unknowns, Neumann and Robin conditio
 a closed form, then a nonlinear system without one, and how to trust an answer to that.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 from my_problem import problem
 from sympy import cos, exp, pi
@@ -21,7 +22,7 @@ import pdesolve as pde
 small = pde.PINN(width=16, depth=3, points=1000, adam_steps=200)  # enough for smooth fields
 solution = pde.solve(problem, small, budget=15, seed=0)
 print(solution)
-figure = solution.plot()
+figure = solution.plot(plt.figure(figsize=(11, 6.5)))
 
 # %%
 assert solution.error().relative_l2 < 1e-2
@@ -67,7 +68,7 @@ assert check.error().relative_l2 < 1e-2
 # Then the problem itself:
 
 answer = pde.solve(predators, small, budget=15, seed=0)
-figure = answer.plot()
+figure = answer.plot(plt.figure(figsize=(8, 6.5)))
 
 ends = np.array([[0.0, 2.0], [1.0, 2.0]])
 print("prey and predators at both ends, t = 2:", answer(ends).round(3).tolist())
