@@ -94,6 +94,11 @@ class Residual:
         """True while loss and gradient run compiled, or will at their first use."""
         return self._gradient_and_loss.active
 
+    @property
+    def compile_seconds(self) -> float:
+        """Time that compilation took; 0 before the first use."""
+        return self._gradient_and_loss.seconds
+
     # -- parameters --------------------------------------------------------------------------------
 
     @property
