@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+BENCHMARKS := $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: help venv demo test test-slow lint types contract docs bench clean
@@ -54,9 +55,9 @@ docs: $(VENV)/.stamp-docs
 	@echo "open docs/_build/html/index.html"
 
 bench: venv
-	$(BIN)/python -m pdesolve.benchmarks
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python -m pdesolve.benchmarks.$$name; done
 
 clean:
-	rm -rf build dist out docs/_build docs/gallery docs/sg_execution_times.rst .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist out/demo docs/_build docs/gallery docs/sg_execution_times.rst .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
