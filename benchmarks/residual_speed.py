@@ -125,11 +125,14 @@ def declare(name: str, equations: list[Any], coordinates: tuple[Any, ...]) -> pd
         if t in coordinates and str(unknown.func) != "p":
             conditions.append(pde.Initial(unknown, 0))
     if name == "biharmonic" or len(unknowns) > 1:
-        conditions.append(pde.Value(unknowns[-1 if name == "biharmonic" else 0], 0, at=dict.fromkeys(space, 0)))
+        gauged = unknowns[-1 if name == "biharmonic" else 0]  # p sorts before u and v
+        conditions.append(pde.Value(gauged, 0, at=dict.fromkeys(space, 0)))
     return pde.Problem(name, equations, domain, conditions)
 
 
-def measure(name: str, points: int, width: int, depth: int, rounds: int, dtype: torch.dtype) -> dict[str, Any]:
+def measure(
+    name: str, points: int, width: int, depth: int, rounds: int, dtype: torch.dtype
+) -> dict[str, Any]:
     """Time one equation; returns a record with medians, ratios and the agreement of the values."""
     make, coordinates = CASES[name]
     equations, nested = make()
@@ -140,7 +143,9 @@ def measure(name: str, points: int, width: int, depth: int, rounds: int, dtype: 
     trivial = Ansatz(tuple(Trial() for _ in problem.unknowns), (), frozenset())
     active = [i for i, term in enumerate(program.terms) if term.term.is_equation]
     residuals = {
-        kind: Residual(program, Model(program, network, trivial), active, compile=kind == "compiled", dtype=dtype)
+        kind: Residual(
+            program, Model(program, network, trivial), active, compile=kind == "compiled", dtype=dtype
+        )
         for kind in ("eager", "compiled")
     }
     eager = residuals["eager"]
@@ -198,7 +203,7 @@ def measure(name: str, points: int, width: int, depth: int, rounds: int, dtype: 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--equations", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=64)
@@ -225,7 +230,11 @@ def main() -> None:
             f"difference {record['relative_difference']['compiled']:.1e}"
         )
     if arguments.out is not None:
-        machine = {"threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version()}
+        machine = {
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
         arguments.out.write_text(json.dumps({"machine": machine, "records": records}, indent=1) + "\n")
 
 

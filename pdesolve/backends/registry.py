@@ -50,6 +50,9 @@ def make_backend(name: str, **options: Any) -> Backend:
     wrong = [key for key in options if key not in known]
     if wrong:
         raise BackendOptionError(
-            f"backend {name!r}", f"options among {', '.join(known)}", ", ".join(wrong), "See `pdesolve backends`."
+            f"backend {name!r}",
+            f"options among {', '.join(known)}",
+            ", ".join(wrong),
+            "See `pdesolve backends`.",
         )
     return cls(**options)

@@ -77,7 +77,7 @@ def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
 
 
 def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
-    """Lift and factor of every unknown; with ``exact=False`` conditions stay rows (periodicity stays exact)."""
+    """Lift and factor of every unknown; with ``exact=False`` all but periodicity stays rows."""
     periodic = common_periodic_axes(problem)
     trials: list[Trial] = []
     names: set[str] = set()
@@ -97,7 +97,7 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
 
 
 def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
-    """Conditions that may be met exactly, by axis; time comes last, as the conditions at its start are met last."""
+    """Conditions that may be met exactly, by axis; time last, whose conditions are met last."""
     found: dict[int, tuple[dict[int, sp.Expr], list[str]]] = {}
     domain = problem.domain
     for term in problem.terms:

@@ -1,4 +1,4 @@
-"""Compilation that proves itself: compiled and eager values are compared once, and differences are explained."""
+"""Compilation that proves itself: compiled and eager values are compared, differences are explained."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _leaves(result: Any) -> list[Tensor]:
 
 
 def relative_difference(a: Any, b: Any) -> float:
-    """Largest |a - b| / |b| over the tensors of two results, in the maximum norm; NaN in both counts as equal."""
+    """Largest |a - b| / |b| over the tensors of two results, maximum norm; NaN in both is equal."""
     worst = 0.0
     for x, y in zip(_leaves(a), _leaves(b), strict=True):
         both = torch.isfinite(x) == torch.isfinite(y)

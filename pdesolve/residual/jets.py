@@ -43,7 +43,7 @@ class JetSpace:
         return self.indices[0]
 
     def coordinates(self, points: Tensor) -> Jet:
-        """The jet of the identity at ``points`` (n, d): first derivatives are unit vectors, the rest vanish."""
+        """The jet of the identity at ``points`` (n, d): first derivatives are unit vectors, others zero."""
         dimension = points.shape[1]
         identity = torch.eye(dimension, dtype=points.dtype, device=points.device)
         parts = {self.zero: points}
@@ -198,7 +198,7 @@ def autodiff_jet(module: nn.Module, points: Tensor, space: JetSpace) -> Jet:
 
 
 def network_jet(module: nn.Module, points: Tensor, space: JetSpace) -> Jet:
-    """The jet of a network at ``points`` (n, d): by rules where all its types have one, else by torch.func."""
+    """The jet of a network at ``points`` (n, d): by rules where all types have one, else by torch.func."""
     if unruled(module):
         return autodiff_jet(module, points, space)
     return push(module, space.coordinates(points))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def mlp(
     """
     sizes = [features.width] + [width] * depth + [outputs]
     layers: list[nn.Module] = [features]
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         # skip_init: nn.Linear would draw its weights from the global generator
         layer = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float64)  # type: ignore[no-untyped-call]
         with torch.no_grad():

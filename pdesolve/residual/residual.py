@@ -201,7 +201,7 @@ class Residual:
         return self._loss(theta, batch)
 
     def loss_and_gradient(self, theta: Tensor, batch: Batch | list[Batch]) -> tuple[Tensor, Tensor]:
-        """The loss and its gradient (p,), block by block; pass a list of `blocks` to cut the batch only once."""
+        """The loss and its gradient (p,), block by block; give `blocks` to cut a batch only once."""
         blocks = batch if isinstance(batch, list) else self.blocks(batch)
         pairs = [self._gradient_and_loss(theta, block) for block in blocks]
         return sum(loss for _, loss in pairs), sum(gradient for gradient, _ in pairs)  # type: ignore[return-value]

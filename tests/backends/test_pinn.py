@@ -79,7 +79,7 @@ def test_robin_and_neumann_conditions_are_met_by_rows():
 
 def test_an_unknown_diffusivity_is_identified_from_observations():
     k = pde.parameter("k", unknown=True, start=0.1, positive=True)
-    exact = sp.exp(-sp.pi**2 * t / 8) * sp.sin(sp.pi * (x + 1) / 2)
+    exact = sp.exp(-(sp.pi**2) * t / 8) * sp.sin(sp.pi * (x + 1) / 2)
     where = np.random.default_rng(0).uniform([-1, 0], [1, 1], (40, 2))
     values = sp.lambdify((x, t), exact)(*where.T)
     problem = pde.Problem(
@@ -117,7 +117,7 @@ def test_a_users_own_module_trains():
 
 
 def test_a_failed_search_moves_on_by_new_points(monkeypatch):
-    """Where no step lowers the loss the points are redrawn and the run goes on; three times in a row end it."""
+    """Where no step lowers the loss the points are redrawn; three times in a row end the run."""
     from pdesolve.backends.pinn import pinn as module
 
     backend = PINN(width=6, depth=1, points=50, adam_steps=1, compile=False)

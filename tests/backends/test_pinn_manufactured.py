@@ -24,7 +24,11 @@ def fields(problem):
         return {"u": sp.sin(2 * x + sp.Rational(1, 3)) * sp.exp(space[1] / 2)}
     y = space[1]
     if t is not None:
-        return {"u": sp.sin(x) * sp.cos(y) * decay, "v": -sp.cos(x) * sp.sin(y) * (1 + t / 3), "p": sp.sin(x + y) * decay}
+        return {
+            "u": sp.sin(x) * sp.cos(y) * decay,
+            "v": -sp.cos(x) * sp.sin(y) * (1 + t / 3),
+            "p": sp.sin(x + y) * decay,
+        }
     return {"u": sp.sin(x + 2 * y), "v": sp.cos(x - y), "p": x * sp.sin(y)}
 
 

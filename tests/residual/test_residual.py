@@ -1,4 +1,4 @@
-"""The residual's values, gradient and Jacobian against nested autograd, and compilation that proves itself."""
+"""Values, gradient and Jacobian against nested autograd, and compilation that proves itself."""
 
 import numpy as np
 import pytest
