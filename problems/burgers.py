@@ -33,8 +33,8 @@ def burgers(nu: Any = 0.01 / np.pi) -> Problem:
     centre is greatest, -152.005 for ν = 0.01/π, at t = 1.6037/π.
 
     Args:
-        nu: viscosity. The default 0.01/π is the standard case; 0.1/π is smooth. Below 0.002 the reference's own error grows
-            (3e-8 at 0.001).
+        nu: viscosity. The default 0.01/π is the standard case; 0.1/π is smooth. Below 0.002 the reference's
+            own error grows (3e-8 at 0.001).
 
     Source: Basdevant et al., Computers & Fluids 14 (1986) 23-41.
     """

@@ -117,11 +117,12 @@ class Discretization:
         values = data.values(np.stack([p.ravel() for p in grid.points], axis=1))
         return grid.to_modes(values.T.reshape(-1, *grid.shape))
 
-    def rate(self, spectra: Spectra) -> float:
+    def rate(self, spectra: Spectra, time: float | None = None) -> float:
         """A bound for the fastest rate of N, Σ max|∂N/∂(∂^α u)| κ_max^|α|; steps must not exceed ~1/rate."""
         if not self.evolution.needed:
             return 0.0
-        slopes = self.evolution._slopes(*self._arguments(spectra, self.evolution.data.time))
+        time = self.evolution.data.time if time is None else time
+        slopes = self.evolution._slopes(*self._arguments(spectra, time))
         largest = np.array([np.max(np.abs(s)) for s in slopes]).reshape(self.evolution.count, -1)
         top = [kappa[self.grid.modes] for kappa in self.grid.wavenumbers]
         powers = [

@@ -87,6 +87,11 @@ class Run:
         return float(start + (end - start) * self.step / self.steps)
 
     @property
+    def is_bounded(self) -> bool:
+        """False where the solution is no longer finite, or on its way there."""
+        return bool(np.abs(self.spectra).max() < 1e100)
+
+    @property
     def step_size(self) -> float:
         return float(self.edges[self.slab + 1] - self.edges[self.slab]) / self.steps
 
@@ -108,7 +113,7 @@ class Run:
                     self.saved[interval] = self.spectra
                 elif 2 * offset == stride and interval in intervals:
                     self.probes[intervals.index(interval)] = self.spectra
-        if self.step == self.steps and np.isfinite(self.spectra).all():
+        if self.step == self.steps and self.is_bounded:
             self._finish_slab()
 
     def _finish_slab(self) -> None:

@@ -13,7 +13,6 @@ from ...declare.conditions import BoundaryCondition
 from ...declare.domain import Array
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
-from ..registry import BackendOptionError
 from . import etdrk4
 from .evolution import Discretization, Evolution, InitialData, time_derivatives
 from .field import SpectralField
@@ -29,7 +28,8 @@ STABLE = 1.0
 """Step times `Discretization.rate`; ETDRK4 is stable up to about 2.8 for purely oscillating N."""
 MEMORY = 1 << 28
 """Most bytes of saved spectra in one slab."""
-RETRIES = 8
+RETRIES = 5
+"""Times that a level starts again with half the step after it became unstable."""
 
 
 @dataclass
@@ -96,16 +96,10 @@ class Spectral(Backend):
     )
 
     def __post_init__(self) -> None:
-        for name, least in (("n", 8), ("max_n", 8), ("max_steps", 1)):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and value >= least):
-                raise BackendOptionError(
-                    f"Spectral({name}=)", f"a whole number of at least {least}", repr(value), "Change it."
-                )
-        for name in ("dt", "rtol"):
-            value = getattr(self, name)
-            if value is not None and not (value > 0 and np.isfinite(value)):
-                raise BackendOptionError(f"Spectral({name}=)", "a positive number", repr(value), "Change it.")
+        self.require_count(*(name for name in ("n", "max_n") if getattr(self, name) is not None), least=8)
+        self.require_count("max_steps")
+        self.require_positive("rtol", *(("dt",) if self.dt is not None else ()))
+        self.require("dealias", isinstance(self.dealias, bool), "True or False")
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -157,7 +151,7 @@ class Spectral(Backend):
         run = state.run
         discretization = self._prepare(state)
         run.advance(discretization, state.coefficients, _batch(discretization))
-        if not np.isfinite(run.spectra).all():
+        if not run.is_bounded:
             return self._unstable(state)
         loss = tail(run.spectra, run.dimension)
         most = self._most(state.evolution.problem, first=True)
@@ -166,7 +160,7 @@ class Spectral(Backend):
             # The solution has grown finer than its data: start again with more modes.
             state.work += run.steps_done * run.n**run.dimension
             grid = self._grid(state.evolution.problem, _finer(run.n, most))
-            state.run = self._first_run(state.evolution.on(grid), run.spectra)
+            state.run = self._first_run(state.evolution.on(grid), run)
         elif run.done:
             return self._compare(state, loss)
         return Progress(loss, fraction=self._fraction(state), message=_stage(state))
@@ -204,8 +198,8 @@ class Spectral(Backend):
         most = self.max_n or MAX_N[len(problem.domain.space) - 1]
         return max(2 * most // 3, 8) if first else most
 
-    def _first_run(self, discretization: Discretization, seen: Spectra | None = None) -> Run:
-        """``seen`` is a later state, whose rates count where they exceed those of the initial data."""
+    def _first_run(self, discretization: Discretization, seen: Run | None = None) -> Run:
+        """``seen`` is an abandoned run, whose last rates count where they exceed those at the start."""
         grid, spectra = discretization.grid, discretization.initial()
         time = discretization.evolution.problem.domain.bounds[-1]
         rough = self.dt is None and self._is_rough(discretization, spectra)
@@ -215,7 +209,8 @@ class Spectral(Backend):
             intervals = INTERVALS[len(times) > 2]
             rate = discretization.rate(spectra)
             if seen is not None:
-                rate = max(rate, discretization.rate(resize(seen, grid.modes, grid.dimension)))
+                later = resize(seen.spectra, grid.modes, grid.dimension)
+                rate = max(rate, discretization.rate(later, seen.time))
             wanted = longest * rate / STABLE
         else:
             wanted = longest / self.dt
