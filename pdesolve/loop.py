@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import platform
-import resource
 import threading
 import time
 from collections.abc import Mapping
@@ -196,8 +195,9 @@ class Run:
         if self.reference is not None and self.status is not Status.NOT_FINITE:
             field_ = self.method.field(self.state)
             values = field_.values(self._grid_points, self._exact.shape[1])
-            norm = float(np.linalg.norm(self._exact))
-            error = float(np.linalg.norm(values - self._exact)) / norm if norm else math.nan
+            with np.errstate(over="ignore", invalid="ignore"):  # a run on its way to infinity
+                norm = float(np.linalg.norm(self._exact))
+                error = float(np.linalg.norm(values - self._exact)) / norm if norm else math.nan
         merit = getattr(self, "_merit", None)
         self.history.append(self.step, self.elapsed, self.last.loss, merit, error)
         self.seconds_evaluation += time.perf_counter() - begin
@@ -283,4 +283,8 @@ class Run:
             import torch
 
             return int(torch.cuda.max_memory_allocated())
+        try:
+            import resource  # not on Windows
+        except ImportError:
+            return 0
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -8,6 +8,7 @@ A backend holds its method and nothing else: no loop over the budget, no file, n
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,13 +16,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..declare import Problem
+from ..declare import PDESolveError, Problem
 from ..declare.domain import Array
 from ..solution.field import Field
 from ..solution.status import Status
 
 if TYPE_CHECKING:
     import torch
+
+
+class BackendOptionError(PDESolveError):
+    """A backend does not know an option, or the option has a wrong value."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,31 @@ class Backend(ABC):
     summary: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
     citations: ClassVar[tuple[str, ...]] = ()
+
+    def require(self, option: str, holds: bool, expected: str) -> None:
+        """Refuse a value of an option; called in ``__post_init__``.
+
+        Raises:
+            BackendOptionError: ``holds`` is False.
+        """
+        if not holds:
+            raise BackendOptionError(
+                f"{type(self).__name__}({option}=)", expected, repr(getattr(self, option)), "Change the option."
+            )
+
+    def require_count(self, *options: str, least: int = 1) -> None:
+        """Refuse all but whole numbers of at least ``least``."""
+        for option in options:
+            value = getattr(self, option)
+            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            self.require(option, is_count, f"a whole number of at least {least}")
+
+    def require_positive(self, *options: str) -> None:
+        """Refuse all but positive finite numbers."""
+        for option in options:
+            value = getattr(self, option)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            self.require(option, is_number and 0 < value < math.inf, "a positive number")
 
     @abstractmethod
     def supports(self, problem: Problem) -> list[str]:

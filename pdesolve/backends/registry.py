@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import fields
 from typing import Any
 
 from ..declare.errors import PDESolveError
-from .base import Backend
+from .base import Backend, BackendOptionError
 
 BACKENDS = {
     "pinn": "pdesolve.backends.pinn:PINN",
@@ -17,10 +18,6 @@ BACKENDS = {
 
 class UnknownBackendError(PDESolveError):
     """No backend has this name."""
-
-
-class BackendOptionError(PDESolveError):
-    """A backend does not know an option, or the option has a wrong value."""
 
 
 def backend_class(name: str) -> type[Backend]:
@@ -37,16 +34,19 @@ def backend_class(name: str) -> type[Backend]:
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
 
+def option_names(name: str) -> tuple[str, ...]:
+    """The options of a backend, in declared order."""
+    return tuple(f.name for f in fields(backend_class(name)) if f.init)  # type: ignore[arg-type]
+
+
 def make_backend(name: str, **options: Any) -> Backend:
     """A backend with options set.
 
     Raises:
-        BackendOptionError: an option is unknown.
+        UnknownBackendError: no backend has this name.
+        BackendOptionError: an option is unknown, or has a wrong value.
     """
-    from dataclasses import fields
-
-    cls = backend_class(name)
-    known = [f.name for f in fields(cls) if f.init]  # type: ignore[arg-type]
+    known = option_names(name)
     wrong = [key for key in options if key not in known]
     if wrong:
         raise BackendOptionError(
@@ -55,4 +55,4 @@ def make_backend(name: str, **options: Any) -> Backend:
             ", ".join(wrong),
             "See `pdesolve backends`.",
         )
-    return cls(**options)
+    return backend_class(name)(**options)

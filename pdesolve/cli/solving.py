@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,19 +32,14 @@ class Request:
     overwrite: bool = False
 
 
-def option_names(backend: str) -> tuple[str, ...]:
-    """The options of a backend, in declared order."""
-    from ..backends.registry import backend_class
-
-    return tuple(f.name for f in fields(backend_class(backend)) if f.init)  # type: ignore[arg-type]
-
-
 def solve_request(request: Request, output: Output) -> int:
     """Solve, write, report; returns the exit status.
 
     Raises:
         PDESolveError: bad input; nothing has been written then.
     """
+    from ..backends.registry import option_names
+
     settings = parse_settings(request.settings)
     options_known = option_names(request.backend)
     source = find_source(request.source)

@@ -10,8 +10,8 @@ the inverse Hessian is updated by the self-scaled Broyden family
     v = ρ s - H y/(yᵀH y),  φ = (1 - θ)/(1 + a θ),
 
 with θ and τ by Al-Baali's rules. Urbán, Stefanou & Pons, J. Comput. Phys. 523 (2025) 113656, section 3;
-Al-Baali, Spedicato & Maggioni, Optim. Methods Softw. 29 (2014) 937. Meant for float64 and up to about 5,000 parameters:
-memory is p² numbers and each step costs one product with H and one rank-two update.
+Al-Baali, Spedicato & Maggioni, Optim. Methods Softw. 29 (2014) 937. Meant for float64 and up to about
+5,000 parameters: memory is p² numbers, each step costs one product with H and one rank-two update.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,7 @@ class Compiled:
             with warnings.catch_warnings():
                 # The compiler warns of its own internals; what concerns the user is compared below.
                 warnings.simplefilter("ignore")
-                compiled = torch.compile(self._eager, fullgraph=True, dynamic=False)
+                compiled = torch.compile(_own_code(self._eager), fullgraph=True, dynamic=False)
                 found = compiled(*args)
         except Exception as error:  # the compiler raises many kinds; any of them means: run eagerly
             self._fall_back(f"the compiler refused it ({type(error).__name__}: {_first_line(error)})")
@@ -77,6 +78,20 @@ class Compiled:
             CompilationWarning,
             stacklevel=4,
         )
+
+
+def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a code object of its own.
+
+    The compiler counts recompilations for each code object and gives up after eight. Functions made by one
+    factory share their code, so that the ninth problem solved in a process would run eagerly.
+    """
+
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    code = call.__code__.replace(co_name=f"call_{id(function)}")
+    return types.FunctionType(code, call.__globals__, closure=call.__closure__)
 
 
 def _first_line(error: Exception) -> str:

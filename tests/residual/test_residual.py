@@ -189,3 +189,12 @@ def test_cuda_agrees_with_the_cpu():
     expected, found = cpu.loss_and_gradient(theta, batch), cuda.loss_and_gradient(theta.cuda(), batch_cuda)
     assert float(found[0]) == pytest.approx(float(expected[0]), rel=1e-11)
     assert torch.allclose(found[1].cpu(), expected[1], rtol=1e-9, atol=1e-12)
+
+
+def test_many_functions_compile_in_one_process():
+    """The compiler's limit of eight recompilations must not count different problems together."""
+    points = torch.linspace(0, 1, 8, dtype=torch.float64)
+    for k in range(10):
+        made = compilation.Compiled(torch.func.grad(lambda z, k=k: (z**2).sum() * k), "a test")
+        assert torch.allclose(made(points[: k % 7 + 1]), 2 * k * points[: k % 7 + 1])
+        assert made.active

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ...declare import Problem
 from ...declare.domain import Array
 from ...optimize import SelfScaled, SelfScaledState
 from ...optimize.self_scaled import Variant
+from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
@@ -112,6 +113,16 @@ class PINN(Backend):
         "title={Unveiling the optimization process of physics informed neural networks}, "
         "journal={Journal of Computational Physics}, volume={523}, pages={113656}, year={2025}}",
     )
+
+    def __post_init__(self) -> None:
+        self.require_count("width", "depth", "harmonics", "points", "points_boundary")
+        self.require_count("adam_steps", least=0)
+        self.require_positive("learning_rate", "condition_weight")
+        for option, table in (("activation", tuple(ACTIVATIONS)), ("optimizer", get_args(Variant))):
+            self.require(option, getattr(self, option) in table, f"one of {', '.join(table)}")
+        self.require("sampler", self.sampler is None or isinstance(self.sampler, RAD), "RAD(...) or None")
+        self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
+        self.require("network", self.network is None or callable(self.network), "a maker of modules")
 
     # -- the contract ------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..base import BackendOptionError
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -29,6 +31,12 @@ class RAD:
     pool: int = 5
     power: float = 1.0
     uniform: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.every >= 1 and self.pool >= 1 and self.power >= 0 and self.uniform > 0):
+            raise BackendOptionError(
+                "RAD()", "every >= 1, pool >= 1, power >= 0, uniform > 0", repr(self), "Change the option."
+            )
 
     def choose(self, candidates: Array, residual: Array, n: int, rng: np.random.Generator) -> Array:
         """``n`` of the candidates (m, d), drawn without repetition by their residual (m,)."""
