@@ -64,9 +64,17 @@ def pack(value: Any) -> Any:
     raise TypeError(f"a state may not hold {type(value).__name__}; mark the field transient")
 
 
-def unpack(packed: Any, old: Any, hint: Any = None) -> Any:
-    """The value that was packed. ``old`` (from a fresh start) and the type hint tell what to make."""
-    if isinstance(packed, Tensor) or not isinstance(packed, dict):
+def unpack(packed: Any, old: Any, hint: Any = None, device: str = "cpu") -> Any:
+    """The value that was packed. ``old`` (from a fresh start) and the type hint tell what to make.
+
+    Raises:
+        ValueError: a tensor has another shape than in the fresh start.
+    """
+    if isinstance(packed, Tensor):
+        if isinstance(old, Tensor) and old.shape != packed.shape:
+            raise ValueError(f"a tensor of shape {tuple(packed.shape)} where {tuple(old.shape)} is due")
+        return packed.to(device)
+    if not isinstance(packed, dict):
         return packed
     if "array" in packed:
         return packed["array"].numpy()
@@ -83,21 +91,21 @@ def unpack(packed: Any, old: Any, hint: Any = None) -> Any:
         container, inner = _items(hint)
         olds = old if isinstance(old, list | tuple) and len(old) == len(packed["items"]) else None
         made = [
-            unpack(item, olds[i] if olds else None, inner[i] if i < len(inner) else inner[-1])
+            unpack(item, olds[i] if olds else None, inner[i] if i < len(inner) else inner[-1], device)
             for i, item in enumerate(packed["items"])
         ]
         return tuple(made) if container is tuple or isinstance(old, tuple) else made
     if "entries" in packed:
         of = get_args(hint)[-1] if get_args(hint) else None
-        return {unpack(key, None): unpack(item, None, of) for key, item in packed["entries"]}
-    return _unpack_dataclass(packed["fields"], old, hint)
+        return {unpack(key, None): unpack(item, None, of, device) for key, item in packed["entries"]}
+    return _unpack_dataclass(packed["fields"], old, hint, device)
 
 
-def _unpack_dataclass(packed: dict[str, Any], old: Any, hint: Any) -> Any:
+def _unpack_dataclass(packed: dict[str, Any], old: Any, hint: Any, device: str) -> Any:
     kind: Any = type(old) if is_dataclass(old) else _dataclass_of(hint)
     hints = get_type_hints(kind)
     values = {
-        f.name: unpack(packed[f.name], getattr(old, f.name, None), hints[f.name])
+        f.name: unpack(packed[f.name], getattr(old, f.name, None), hints[f.name], device)
         for f in fields(kind)
         if not is_transient(f)
     }
@@ -164,8 +172,9 @@ def check_identity(path: Path, content: Mapping[str, Any], identity: Mapping[str
     Raises:
         CheckpointMismatchError: naming the first property that differs.
     """
+    recorded = content.get("identity")
     for name, mine in identity.items():
-        theirs = content["identity"].get(name)
+        theirs = recorded.get(name) if isinstance(recorded, Mapping) else "no record of its run"
         if theirs != mine:
             raise CheckpointMismatchError(
                 f"checkpoint {path}",

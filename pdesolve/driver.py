@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from .backends.base import Backend, Context
+from .backends.base import Backend, BackendOptionError, Context
 from .backends.registry import make_backend
-from .declare import PDESolveError, Problem
+from .declare import PDESolveError, PDESolveWarning, Problem
 from .declare.domain import Array
 from .declare.reference import as_reference
 from .loop import Run
@@ -84,7 +86,7 @@ def solve(
         CheckpointError, CheckpointMismatchError: the checkpoint is damaged or of another run.
         SolveError: the run diverged or met NaN.
     """
-    method = _method(backend, options)
+    method = _method(problem, backend, options)
     _check_arguments(budget, steps, tolerance, seed, device, dtype, checkpoint_every, method)
     reasons = method.supports(problem)
     if reasons:
@@ -96,7 +98,7 @@ def solve(
         )
     if method.capabilities.open_ended and budget is None and steps is None:
         budget = DEFAULT_BUDGET
-    context = Context(seed, device, dtype, budget, steps)
+    context = Context(int(seed), device, dtype, budget, None if steps is None else int(steps))
     target = check_writable(checkpoint) if checkpoint is not None else None
     run = Run(problem, method, context, tolerance, target, checkpoint_every)
     run.begin()
@@ -132,7 +134,15 @@ def load(path: str | Path, problem: Problem | None = None, backend: Backend | No
     def restore(
         name: str, options: Mapping[str, Any], declared: Problem, arrays: Mapping[str, Array]
     ) -> Field:
-        method = backend if backend is not None else make_backend(name).with_options(options)
+        try:
+            method = backend if backend is not None else make_backend(name).with_options(options)
+        except BackendOptionError as error:
+            raise RunOptionError(
+                f"load({str(path)!r})",
+                "options that a file can keep",
+                f"{error.who} {error.got}",
+                f"Give load(..., backend=...) the backend object that solved it, {name!r} with its options.",
+            ) from error
         return method.restore(declared, arrays)
 
     return read(path, restore, problem)
@@ -141,9 +151,17 @@ def load(path: str | Path, problem: Problem | None = None, backend: Backend | No
 # -- before work -----------------------------------------------------------------------------------
 
 
-def _method(backend: str | Backend, options: Mapping[str, Any]) -> Backend:
+def _method(problem: Any, backend: Any, options: Mapping[str, Any]) -> Backend:
+    if not isinstance(problem, Problem):
+        raise RunOptionError(
+            "solve(problem, ...)", "a Problem", repr(problem), "Declare one, or use pdesolve.catalogue(name)."
+        )
     if isinstance(backend, str):
         return make_backend(backend, **options)
+    if not isinstance(backend, Backend):
+        raise RunOptionError(
+            "solve(backend=)", "a backend's name or a Backend object", repr(backend), "Write PINN(...)."
+        )
     if options:
         raise RunOptionError(
             "solve()", "options inside the Backend object", ", ".join(options), "Set them when you make it."
@@ -158,15 +176,18 @@ def _check_arguments(
         raise RunOptionError(f"solve({name}=)", expected, repr(got), remedy)
 
     def is_number(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+    def is_count(value: Any) -> bool:
+        return isinstance(value, Integral) and not isinstance(value, bool)
 
     if budget is not None and not (is_number(budget) and budget > 0):
         refuse("budget", "a positive number of seconds", budget)
-    if steps is not None and not (isinstance(steps, int) and not isinstance(steps, bool) and steps > 0):
+    if steps is not None and not (is_count(steps) and steps > 0):
         refuse("steps", "a positive whole number", steps)
     if tolerance is not None and not (is_number(tolerance) and tolerance > 0):
         refuse("tolerance", "a positive number", tolerance)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+    if not (is_count(seed) and seed >= 0):
         refuse("seed", "a whole number of at least 0", seed)
     if not (is_number(every) and every >= 0):
         refuse("checkpoint_every", "a number of seconds", every)
@@ -178,7 +199,8 @@ def _check_arguments(
     if kind == "cuda":
         import torch
 
-        if not torch.cuda.is_available():
+        index = str(device).partition(":")[2] or "0"
+        if not (index.isdigit() and int(index) < torch.cuda.device_count()):
             refuse("device", "a CUDA device that torch can use", device, "Use device='cpu'.")
 
 
@@ -194,6 +216,16 @@ def _reference(problem: Problem, given: Any, method: Backend) -> ResolvedReferen
     if reference.backend == method.name:
         return None  # a method is no reference for itself; its own error estimate says more
     computed = solve(problem, reference.backend, progress=False, **reference.options)
+    if computed.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt  # meant for the whole solve, not for its reference
+    if not computed.success:
+        warnings.warn(
+            f"The reference of {problem.name!r} is not used: {reference.backend} ended with "
+            f"{computed.status.name}. {computed.message}",
+            PDESolveWarning,
+            stacklevel=3,
+        )
+        return None
     return computed.as_reference(problem)
 
 

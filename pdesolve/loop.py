@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import platform
@@ -22,7 +23,7 @@ from .declare import Problem
 from .progress import ProgressBar
 from .solution import Cost, History, ResolvedReference, Solution, Status
 from .solution.field import Field
-from .solution.norms import default_grid
+from .solution.norms import default_grid, relative
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,10 @@ MEASURE_EVERY = 50
 
 
 @dataclass
-class Best:
-    """The state with the least merit so far, as what is needed to answer with it."""
+class Answer:
+    """A state as what is needed to answer with it; the driver keeps the one with the least merit."""
 
-    merit: float
+    merit: float  # inf where the method has none, or it is not finite
     step: int
     field: Field
     parameters: dict[str, float]
@@ -55,10 +56,11 @@ class Run:
     state: Any = None
     step: int = 0
     history: History = field(default_factory=History)
-    best: Best | None = None
+    best: Answer | None = None
     status: Status | None = None
     message: str = ""
     reference: ResolvedReference | None = None
+    merit: float | None = None
     seconds_setup: float = 0.0
     seconds_solve: float = 0.0
     seconds_evaluation: float = 0.0
@@ -73,8 +75,7 @@ class Run:
             content = checkpoints.read(self.checkpoint)
             checkpoints.check_identity(self.checkpoint, content, self._identity())
         begin = time.perf_counter()
-        c = self.context
-        context = Context(c.seed, c.device, c.dtype, c.budget, c.steps, resuming=content is not None)
+        context = dataclasses.replace(self.context, resuming=content is not None)
         self.state = self.method.start(self.problem, context)
         if content is not None:
             self._restore(content)
@@ -92,7 +93,7 @@ class Run:
         next_look, next_write = self.elapsed, self.seconds_solve + self.checkpoint_every
         error = None
         if self.step == 0:
-            self._measure()  # so that there is a good state to return from the very start
+            self._keep_best()  # so that there is a good state to return from the very start
         while self.status is None:
             if interrupted.is_set():
                 self.status = Status.INTERRUPTED
@@ -100,9 +101,10 @@ class Run:
                 self.status = Status.BUDGET_EXHAUSTED
             else:
                 self._advance()
-            if self.status is not None or self.step % MEASURE_EVERY == 0:
-                self._measure()
-            if self.elapsed >= next_look or self.status is not None:
+                # Only at fixed steps: a run that was stopped and resumed must find the same best state.
+                if self.step % MEASURE_EVERY == 0 and self.status is None:
+                    self._keep_best()
+            if self.elapsed >= next_look and self.status is None:
                 error = self._look()
                 # About a dozen looks a decade of time: a smooth curve at little cost.
                 next_look = max(self.elapsed * 1.2, self.elapsed + 0.5)
@@ -114,19 +116,21 @@ class Run:
 
     def solution(self) -> Solution:
         """The answer: the best state by merit, or the last where the method has none."""
+        answer = self._answer()
+        if not self.history.step or self.history.step[-1] < self.step:
+            self._look()
         assert self.status is not None
-        best = self._current() if self.best is None else self.best
         return Solution(
             problem=self.problem,
-            field=best.field,
+            field=answer.field,
             status=self.status,
             message=self.message,
             history=self.history,
             cost=Cost(self.seconds_setup, self.seconds_solve, self.seconds_evaluation, self._peak_memory()),
-            provenance=self._provenance(best.step),
-            parameters=best.parameters,
+            provenance=self._provenance(answer.step),
+            parameters=answer.parameters,
             collocation_points=self.method.collocation_points(self.state),
-            error_estimate=best.error_estimate,
+            error_estimate=answer.error_estimate,
             reference=self.reference,
             citations=self.method.citations,
         )
@@ -157,30 +161,24 @@ class Run:
         self.last = self.method.advance(self.state)
         self.seconds_solve += time.perf_counter() - begin
         self.step += 1
+        self.merit = None
         if not math.isfinite(self.last.loss):
             self.status = Status.NOT_FINITE
             self.message = f"{self.method.diagnose(self.state)} is not finite at step {self.step}"
         elif self.last.status is not None:
             self.status, self.message = self.last.status, self.last.message
 
-    def _measure(self) -> None:
-        """Keep the best state; stop where the tolerance is met."""
-        if self.status is Status.NOT_FINITE and self.best is not None:
-            return
+    def _measure(self) -> Answer:
+        """The current state as an answer; meets the tolerance where its merit does."""
         begin = time.perf_counter()
-        merit = self.method.merit(self.state)
+        self.merit = self.method.merit(self.state)
         self.seconds_solve += time.perf_counter() - begin
-        self._merit = merit
-        if merit is None or not math.isfinite(merit):
-            return
-        if self.best is None or merit <= self.best.merit:
-            self.best = self._current(merit)
-        if self.tolerance is not None and merit <= self.tolerance and self.status is None:
+        merit = self.merit if self.merit is not None and math.isfinite(self.merit) else math.inf
+        below = self.tolerance is not None and merit <= self.tolerance
+        if below and self.status in (None, Status.BUDGET_EXHAUSTED, Status.STAGNATED):
             self.status = Status.CONVERGED
             self.message = f"merit {merit:.2e} <= tolerance {self.tolerance:.2e}"
-
-    def _current(self, merit: float = math.inf) -> Best:
-        return Best(
+        return Answer(
             merit,
             self.step,
             self.method.field(self.state),
@@ -188,18 +186,25 @@ class Run:
             self.method.error_estimate(self.state),
         )
 
+    def _keep_best(self) -> None:
+        candidate = self._measure()
+        if self.best is None or candidate.merit <= self.best.merit:
+            self.best = candidate
+
+    def _answer(self) -> Answer:
+        if self.status in (Status.NOT_FINITE, Status.DIVERGED) and self.best is not None:
+            return self.best
+        final = self._measure()
+        return self.best if self.best is not None and self.best.merit < final.merit else final
+
     def _look(self) -> float | None:
         """One row of the history; the error is measured outside the budget."""
         begin = time.perf_counter()
         error = None
         if self.reference is not None and self.status is not Status.NOT_FINITE:
-            field_ = self.method.field(self.state)
-            values = field_.values(self._grid_points, self._exact.shape[1])
-            with np.errstate(over="ignore", invalid="ignore"):  # a run on its way to infinity
-                norm = float(np.linalg.norm(self._exact))
-                error = float(np.linalg.norm(values - self._exact)) / norm if norm else math.nan
-        merit = getattr(self, "_merit", None)
-        self.history.append(self.step, self.elapsed, self.last.loss, merit, error)
+            values = self.method.field(self.state).values(self._grid_points, self._exact.shape[1])
+            error = relative(values - self._exact, self._exact)
+        self.history.append(self.step, self.elapsed, self.last.loss, self.merit, error)
         self.seconds_evaluation += time.perf_counter() - begin
         return error
 
@@ -215,8 +220,8 @@ class Run:
         }
 
     def _write(self) -> None:
-        if self.checkpoint is None or self.status is Status.NOT_FINITE:
-            return  # a state with NaN must not replace the last good one
+        if self.checkpoint is None or self.status in (Status.NOT_FINITE, Status.DIVERGED):
+            return  # a ruined state must not replace the last good one
         best = self.best
         checkpoints.write(
             self.checkpoint,
@@ -224,6 +229,9 @@ class Run:
                 "identity": self._identity(),
                 "state": checkpoints.pack(self.state),
                 "step": self.step,
+                "loss": float(self.last.loss),
+                # The method's own end is final; a budget or a tolerance may be another one on resuming.
+                "ended": None if self.last.status is None else [self.last.status.name, self.last.message],
                 "seconds": [self.seconds_setup, self.seconds_solve, self.seconds_evaluation],
                 "history": checkpoints.pack(self.history),
                 "best": None
@@ -242,15 +250,17 @@ class Run:
     def _restore(self, content: Mapping[str, Any]) -> None:
         assert self.checkpoint is not None
         try:
-            self.state = checkpoints.unpack(content["state"], self.state)
+            self.state = checkpoints.unpack(content["state"], self.state, device=self.context.device)
             self.history = checkpoints.unpack(content["history"], self.history)
-            self.step = int(content["step"])
+            self.step, self.last = int(content["step"]), Progress(float(content["loss"]))
+            if content["ended"] is not None:
+                self.status, self.message = Status[content["ended"][0]], str(content["ended"][1])
             self.seconds_setup, self.seconds_solve, self.seconds_evaluation = map(float, content["seconds"])
             if content["best"] is not None:
                 best = dict(content["best"])
                 arrays = checkpoints.unpack(best.pop("arrays"), None)
-                self.best = Best(field=self.method.restore(self.problem, arrays), **best)
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                self.best = Answer(field=self.method.restore(self.problem, arrays), **best)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise checkpoints.CheckpointError(
                 f"checkpoint {self.checkpoint}",
                 f"a state of {self.method.name!r} as this version writes it",

@@ -1,6 +1,7 @@
 """The loop around every backend: budgets, checkpoints, interruption, NaN, arguments, and no side effects."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import sympy as sp
 import torch
 
 import pdesolve as pde
-from pdesolve.backends.base import Backend, Capabilities, Progress
+from pdesolve.backends.base import Backend, Capabilities, Context, Progress
 from pdesolve.backends.pinn import PINN, RAD
 from pdesolve.backends.registry import BackendOptionError, UnknownBackendError
 from pdesolve.checkpoint import CheckpointError, CheckpointMismatchError
@@ -66,6 +67,7 @@ class Counting(Backend):
     nan_at: int = -1
     merits: tuple = ()
     interrupt_at: int = -1
+    stagnate_at: int = -1
     finish_at: int = -1
 
     name: ClassVar[str] = "counting"
@@ -83,6 +85,8 @@ class Counting(Backend):
         time.sleep(self.pause)
         if state.step == self.interrupt_at:
             os.kill(os.getpid(), signal.SIGINT)
+        if state.step == self.stagnate_at:
+            return Progress(1.0, status=Status.STAGNATED)
         if state.step == self.finish_at:
             return Progress(1.0, status=Status.CONVERGED, message="done")
         return Progress(float("nan") if state.step == self.nan_at else 1.0 / state.step)
@@ -128,6 +132,14 @@ def test_the_tolerance_is_met_by_merit():
     assert (solution.status, solution.provenance["steps"]) == (Status.CONVERGED, 150)
 
 
+@pytest.mark.parametrize("ending", [{"steps": 60}, {"steps": 1000, "stagnate": True}])
+def test_a_tolerance_that_the_last_state_meets_is_met(ending):
+    """Also where the end falls between two measurements, and where the method gave up there."""
+    backend = Counting(merits=(1.0, 0.1), stagnate_at=60 if ending.pop("stagnate", False) else -1)
+    assert solve(heat(), backend, tolerance=2.0, **ending).status is Status.CONVERGED
+    assert solve(heat(), backend, tolerance=0.5, steps=60).status is not Status.CONVERGED
+
+
 def test_nan_names_equation_point_and_step_and_keeps_the_last_good_state():
     backend = Counting(nan_at=70, merits=(1.0, 0.5))
     with pytest.raises(
@@ -149,8 +161,14 @@ def test_nan_in_a_network_is_traced_to_its_term_and_point():
     backend = PINN(width=4, depth=1, points=50, adam_steps=1000, learning_rate=1.0, compile=False)
     solution = solve(problem, backend, steps=1000, throw=False)
     assert solution.status is Status.NOT_FINITE
-    assert solution.message.startswith("'growth' at x = ")
-    assert np.isfinite(solution(np.array([[0.5, 0.5]]))).all()
+    found = re.match(r"'growth' at x = (\S+), t = (\S+) is not finite at step (\d+)", solution.message)
+    point, step = np.array([[float(found[1]), float(found[2])]]), int(found[3])
+    assert np.isfinite(solution(point)).all()
+    # The same run, stopped one step earlier: there u has fallen below 1/2 at the named point.
+    ruined = backend.start(problem, Context())
+    for _ in range(step - 1):
+        backend.advance(ruined)
+    assert backend.field(ruined).values(point, 1)[0, 0] < 0.5
 
 
 def test_ctrl_c_keeps_the_best_state_and_restores_the_handler():
@@ -258,6 +276,34 @@ def test_the_spectral_backend_resumes_bit_for_bit(tmp_path):
     assert resumed.error_estimate == whole.error_estimate
 
 
+def test_a_finished_run_answers_again_from_its_checkpoint(tmp_path):
+    """Neither more work nor another row of history, whether the budget or the method itself ended it."""
+    path = tmp_path / "run.ckpt"
+    for arguments in ({"backend": SMALL, "steps": 20}, {"backend": Counting(finish_at=5)}):
+        path.unlink(missing_ok=True)
+        first, second = (solve(heat(), checkpoint=path, **arguments) for _ in range(2))
+        assert second.status is first.status
+        assert second.message == first.message
+        assert second.history.step == first.history.step
+        assert np.array_equal(first(np.array([[0.3, 0.4]])), second(np.array([[0.3, 0.4]])))
+
+
+def test_where_a_run_was_stopped_does_not_change_its_answer(tmp_path):
+    """The merit is least at step 33, where only the interrupted run looked."""
+
+    @dataclass(frozen=True)
+    class Dipping(Counting):
+        def merit(self, state):
+            return abs(state.step - 33.0)
+
+    path = tmp_path / "run.ckpt"
+    point = np.array([[0.5, 0.5]])
+    stopped = solve(heat(), Dipping(), steps=33, checkpoint=path)
+    assert stopped(point)[0, 0] == 33.0
+    resumed, whole = solve(heat(), Dipping(), steps=120, checkpoint=path), solve(heat(), Dipping(), steps=120)
+    assert resumed(point)[0, 0] == whole(point)[0, 0]
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -308,6 +354,9 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
+        ({"problem": "burgers"}, RunOptionError, "a Problem"),
+        ({"backend": PINN}, RunOptionError, "a backend's name or a Backend object"),
+        ({"backend": None}, RunOptionError, "a backend's name or a Backend object"),
         ({"backend": "pin"}, UnknownBackendError, "one of pinn, spectral"),
         ({"backend": "pinn", "widht": 3}, BackendOptionError, "widht"),
         ({"backend": SMALL, "width": 3}, RunOptionError, "width"),
@@ -323,9 +372,9 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
     ],
 )
 def test_bad_arguments_are_refused_before_work(arguments, error, words):
-    given = {"backend": SMALL, "steps": 1, **arguments}
+    given = {"problem": heat(), "backend": SMALL, "steps": 1, **arguments}
     with pytest.raises(error, match=words):
-        solve(heat(), **given)
+        solve(**given)
 
 
 def test_cuda_is_refused_where_it_is_absent():
@@ -351,8 +400,9 @@ def test_seeds_are_generators_and_global_ones_stay_untouched():
     assert torch.equal(before[2], torch.random.get_rng_state())
 
 
-def test_save_and_load_give_the_same_field(tmp_path):
-    solution = solve(heat(), SMALL, steps=30)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_save_and_load_give_the_same_field(tmp_path, dtype):
+    solution = solve(heat(), SMALL, steps=30, dtype=dtype)
     loaded = load(solution.save(tmp_path / "u.h5"))
     points = heat().domain.sample(50, np.random.default_rng(0))
     assert np.array_equal(solution(points), loaded(points))

@@ -11,7 +11,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -78,14 +78,12 @@ class Progress:
         fraction: share of the method's own work that is done, 0 to 1; None where unknown.
         status: set where the method itself ends the run.
         message: why it ended, or a short word on the stage for the progress bar.
-        terms: loss of each term by name, where known.
     """
 
     loss: float
     fraction: float | None = None
     status: Status | None = None
     message: str = ""
-    terms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Backend(ABC):
@@ -108,7 +106,10 @@ class Backend(ABC):
         """
         if not holds:
             raise BackendOptionError(
-                f"{type(self).__name__}({option}=)", expected, repr(getattr(self, option)), "Change the option."
+                f"{type(self).__name__}({option}=)",
+                expected,
+                repr(getattr(self, option)),
+                "Change the option.",
             )
 
     def require_count(self, *options: str, least: int = 1) -> None:

@@ -62,14 +62,15 @@ def _from_law(function: Callable[[Tensor], Tensor], law: tuple[float, ...]) -> D
 _sigmoid = _from_law(torch.sigmoid, _LOGISTIC_LAW)
 
 
-def _sine(a: Tensor, order: int) -> list[Tensor]:
+def sine(a: Tensor, order: int) -> list[Tensor]:
+    """sin(a) and its derivatives."""
     sin, cos = torch.sin(a), torch.cos(a)
     return [(sin, cos, -sin, -cos)[k % 4] for k in range(order + 1)]
 
 
 def cosine(a: Tensor, order: int) -> list[Tensor]:
     """cos(a) and its derivatives."""
-    return _sine(a, order + 1)[1:]
+    return sine(a, order + 1)[1:]
 
 
 def _softplus(a: Tensor, order: int) -> list[Tensor]:
@@ -104,9 +105,8 @@ class Activation(NamedTuple):
 ACTIVATIONS = {
     "tanh": Activation(nn.Tanh, _from_law(torch.tanh, _TANH_LAW)),
     "sigmoid": Activation(nn.Sigmoid, _sigmoid),
-    "sin": Activation(Sine, _sine),
+    "sin": Activation(Sine, sine),
     "softplus": Activation(nn.Softplus, _softplus),
     "silu": Activation(nn.SiLU, _silu),
     "gelu": Activation(nn.GELU, _gelu),
 }
-sine = _sine

@@ -58,6 +58,7 @@ class Compiled:
                 compiled = torch.compile(_own_code(self._eager), fullgraph=True, dynamic=False)
                 found = compiled(*args)
         except Exception as error:  # the compiler raises many kinds; any of them means: run eagerly
+            self.seconds = time.perf_counter() - begin
             self._fall_back(f"the compiler refused it ({type(error).__name__}: {_first_line(error)})")
             return expected
         difference = relative_difference(found, expected)

@@ -26,7 +26,7 @@ class Model(nn.Module):
     def __init__(self, program: Program, network: nn.Module, ansatz: Ansatz) -> None:
         super().__init__()
         self.network = network
-        self._ansatz = ansatz
+        self.ansatz = ansatz
         self._coordinates = program.problem.coordinates
         self._positive = tuple(p.must_be_positive for p in program.parameters)
         starts = [float(p.start or 0.0) for p in program.parameters]
@@ -51,7 +51,7 @@ class Model(nn.Module):
         """Make the tables for a set of derivatives; done before compilation, which must not trace SymPy."""
         key = tuple(wanted)
         if key not in self._plans:
-            tables = trial_tables(self._ansatz, self._coordinates, key)
+            tables = trial_tables(self.ansatz, self._coordinates, key)
             network = {beta for _, _, products in tables[1] for _, beta in products}
             self._plans[key] = (JetSpace.of(network), *tables)
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import sympy as sp
 
+from ..declare.errors import PDESolveError
 from ..declare.problem import DATA, MultiIndex, Problem, Term
 
 Derivative = tuple[int, MultiIndex]
@@ -38,16 +39,57 @@ def numeric(expression: sp.Expr) -> sp.Expr:
     )
 
 
+class LoweringError(PDESolveError):
+    """An expression holds a function that the array library lacks."""
+
+
+_ELEMENTARY: dict[Any, Callable[..., sp.Expr]] = {
+    sp.sech: lambda a: 1 / sp.cosh(a),
+    sp.csch: lambda a: 1 / sp.sinh(a),
+    sp.coth: lambda a: 1 / sp.tanh(a),
+    sp.sec: lambda a: 1 / sp.cos(a),
+    sp.csc: lambda a: 1 / sp.sin(a),
+    sp.cot: lambda a: sp.cos(a) / sp.sin(a),
+    sp.sinc: lambda a: sp.Piecewise((1, sp.Eq(a, 0)), (sp.sin(a) / a, True)),
+    sp.Heaviside: lambda a, middle=sp.S.Half: sp.Piecewise((0, a < 0), (middle, sp.Eq(a, 0)), (1, True)),
+}
+"""Functions that array libraries lack, in terms of those that they have."""
+
+
+def elementary(expression: sp.Expr) -> sp.Expr:
+    """The expression in functions that NumPy and torch share."""
+    for function, definition in _ELEMENTARY.items():
+        if expression.has(function):
+            expression = expression.replace(function, definition)
+    return expression
+
+
 def lower(
     arguments: Sequence[sp.Symbol], expressions: Sequence[sp.Expr] | sp.Expr, module: Module
 ) -> Callable[..., Any]:
-    """A function of arrays from an expression (or a list of them), common subexpressions shared."""
-    lowered = (
-        numeric(expressions)
-        if isinstance(expressions, sp.Expr)
-        else [numeric(sp.sympify(e)) for e in expressions]
-    )
-    return sp.lambdify(list(arguments), lowered, modules=module, cse=True)  # type: ignore[no-any-return]
+    """A function of arrays from an expression (or a list of them), common subexpressions shared.
+
+    Raises:
+        LoweringError: a function in it has no counterpart in the array library.
+    """
+    single = isinstance(expressions, sp.Expr)
+    given = [expressions] if single else [sp.sympify(e) for e in expressions]
+    lowered = [numeric(elementary(e)) for e in given]
+    try:
+        return sp.lambdify(  # type: ignore[no-any-return]
+            list(arguments),
+            lowered[0] if single else lowered,
+            modules=["numpy", "scipy"] if module == "numpy" else module,
+            cse=True,
+        )
+    except (NotImplementedError, AttributeError, TypeError) as error:  # SymPy's printers raise any of these
+        functions = sorted({str(f.func) for e in lowered for f in e.atoms(sp.Function)})
+        raise LoweringError(
+            f"lowering to {module}",
+            "functions that it has, such as sin, exp, tanh or Piecewise",
+            f"an expression of {', '.join(functions)} ({str(error).splitlines()[0]})",
+            "Write it with elementary functions, or give data as a Python function of points.",
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ with weights that the caller chooses (for a mean over n points w_i = 1/n).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class Residual:
 
     Args:
         program: the lowered problem.
-        model: trial function; its parameters give the start of θ, its modules are not changed.
+        model: trial function; its parameters give the start of θ. It is copied, not changed.
         active: indices of the program's terms that are minimised; by default all that the model's ansatz
             does not meet exactly.
         compile: compile loss and gradient by torch.compile(fullgraph=True).
@@ -71,10 +72,9 @@ class Residual:
         device: str | torch.device = "cpu",
     ) -> None:
         self.program, self.dtype, self.device = program, dtype, torch.device(device)
-        self.model = model.to(device=self.device, dtype=dtype)
+        self.model = copy.deepcopy(model).to(device=self.device, dtype=dtype)
         if active is None:
-            ansatz = model._ansatz
-            active = [i for i, term in enumerate(program.terms) if not ansatz.is_exact(term.term)]
+            active = [i for i, term in enumerate(program.terms) if not model.ansatz.is_exact(term.term)]
         self.active = tuple(active)
         self._holder = _Holder(self.model)
         self._functions = [term.function("torch") for term in self.terms]
@@ -88,6 +88,14 @@ class Residual:
         self._gradient_and_loss = Compiled(
             torch.func.grad_and_value(self._loss), "loss and gradient", enabled=enabled
         )
+
+    def warm_up(self, block: Batch) -> None:
+        """Compile now, and compare with eager at the start parameters.
+
+        There the residual is of order one; near convergence cancellation would make two right gradients
+        differ by more than round-off.
+        """
+        self._gradient_and_loss(self.start(), block)
 
     @property
     def is_compiled(self) -> bool:
@@ -191,8 +199,11 @@ class Residual:
             return self._with(theta, self._residuals, batch)  # type: ignore[no-any-return]
 
     def term_values(self, theta: Tensor, i: int, points: Tensor) -> Tensor:
-        """Residual of the i-th active term at other points (n, d), shape (n,)."""
+        """Residual of the i-th active term at other points (n, d) of its region, shape (n,)."""
+        function = self.terms[i].term.data
         data = points.new_zeros(len(points))
+        if function is not None:
+            data = self.tensor(function(points.double().cpu().numpy()))
         with torch.no_grad():
             return self._with(theta, self._term, i, TermBatch(points, data, data))  # type: ignore[no-any-return]
 

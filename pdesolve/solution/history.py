@@ -20,7 +20,7 @@ class History:
 
     Attributes:
         step: number of units of work done (optimiser or time steps).
-        seconds: wall-clock time since the solve began, without set-up.
+        seconds: set-up and work since the solve began, without the evaluation of errors.
         loss: the backend's objective.
         merit: the number by which the best state is chosen; NaN where not measured.
         relative_l2: ‖u − u_ref‖₂ / ‖u_ref‖₂ on the evaluation grid; NaN where not measured.

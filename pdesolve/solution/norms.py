@@ -126,12 +126,11 @@ def error_norms(problem: Problem, evaluate: Evaluate, reference: ResolvedReferen
             np.hypot(np.linalg.norm(exact), np.linalg.norm(exact_slopes)),
         )
     return ErrorNorms(
-        relative_l2=_ratio(np.linalg.norm(difference), np.linalg.norm(exact)),
+        relative_l2=relative(difference, exact),
         max=float(np.abs(difference).max()),
         relative_h1=h1,
         per_unknown={
-            name: _ratio(np.linalg.norm(difference[:, i]), np.linalg.norm(exact[:, i]))
-            for i, name in enumerate(problem.unknown_names)
+            name: relative(difference[:, i], exact[:, i]) for i, name in enumerate(problem.unknown_names)
         },
         shape=grid.shape,
     )
@@ -146,6 +145,12 @@ def _refuse_not_finite(exact: Array, points: Array, problem: Problem) -> None:
             f"NaN or inf at {bad.sum()} of {len(bad)} points, first at {points[bad][0].tolist()}",
             "Extend the reference by its limits, or measure on a grid where it is defined.",
         )
+
+
+def relative(difference: Array, exact: Array) -> float:
+    """‖difference‖₂ / ‖exact‖₂; 0 where both vanish, inf where only ``exact`` does."""
+    with np.errstate(over="ignore", invalid="ignore"):  # a field on its way to infinity
+        return _ratio(np.linalg.norm(difference), np.linalg.norm(exact))
 
 
 def _ratio(error: Any, size: Any) -> float:

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 import pdesolve as pde
-from pdesolve.backends.base import Context
+from pdesolve.backends.base import BackendOptionError, Context
 from pdesolve.backends.pinn import PINN, RAD
 from pdesolve.conformance import BackendConformance
+from pdesolve.optimize import StepReport
 
 x, t = pde.coordinates("x t")
 u = pde.unknown("u", x, t)
@@ -18,6 +19,7 @@ u = pde.unknown("u", x, t)
 def heat(**options):
     k = pde.parameter("k")
     exact = sp.exp(-k * sp.pi**2 * t / 4) * sp.sin(sp.pi * (x + 1) / 2)
+    options.setdefault("reference", exact.subs(k, sp.Rational(1, 2)))
     settings = {
         "conditions": [pde.Initial(u, exact.subs(t, 0)), pde.Dirichlet(u, 0)],
         "parameters": {k: 0.5},
@@ -27,7 +29,6 @@ def heat(**options):
         "heat",
         [u.diff(t) - k * u.diff(x, 2)],
         pde.Interval(x, -1, 1) * pde.Time(t, 0, 1),
-        reference=exact.subs(k, sp.Rational(1, 2)),
         **settings,
     )
 
@@ -39,6 +40,9 @@ class TestPINN(BackendConformance):
 
     def problem(self):
         return heat()
+
+    def unsupported(self):
+        return mixed_periodicity()
 
 
 class TestPINNWithRows(TestPINN):
@@ -58,7 +62,7 @@ class TestPINNWithRows(TestPINN):
 
 
 def test_robin_and_neumann_conditions_are_met_by_rows():
-    """u = e^(-t) cos x: -u_x = sin... on the right by Robin, symmetric on the left."""
+    """u = e^(-t) cos x, symmetric at the left, 2u + u_x given at the right."""
     exact = sp.exp(-t) * sp.cos(x)
     problem = pde.Problem(
         "robin",
@@ -126,7 +130,7 @@ def test_a_failed_search_moves_on_by_new_points(monkeypatch):
         backend.advance(state)
     before = state.points[0].copy()
     real_step = module.SelfScaled.step
-    failed = module.SelfScaled.step.__globals__["StepReport"](False)
+    failed = StepReport(False)
     monkeypatch.setattr(module.SelfScaled, "step", lambda self, s, f: failed)
     assert backend.advance(state).status is None
     assert not np.array_equal(before, state.points[0])
@@ -137,6 +141,58 @@ def test_a_failed_search_moves_on_by_new_points(monkeypatch):
     monkeypatch.setattr(module.SelfScaled, "step", lambda self, s, f: failed)
     ends = [backend.advance(state).status for _ in range(3)]
     assert ends == [None, None, pde.Status.STAGNATED]
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (lambda d, k, g: nn.Linear(d + 1, k), "an error: mat1 and mat2"),
+        (lambda d, k, g: nn.Linear(d, k + 1), r"from \(n, 2\) points to \(n, 1\) values"),
+        (lambda d, k, g: torch.tanh, r"from \(n, 2\) points to \(n, 1\) values"),
+    ],
+)
+def test_a_users_module_of_wrong_shape_is_refused(network, words):
+    with pytest.raises(BackendOptionError, match=words):
+        pde.solve(heat(), PINN(network=network), steps=1)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"width": "abc"},
+        {"points": -4},
+        {"depth": 2.5},
+        {"optimizer": "abc"},
+        {"activation": "relu"},
+        {"sampler": "abc"},
+        {"learning_rate": 0.0},
+        {"compile": "always"},
+        {"network": 3},
+    ],
+)
+def test_bad_options_are_refused_by_name(option):
+    with pytest.raises(BackendOptionError, match=next(iter(option))):
+        PINN(**option)
+
+
+def test_functions_that_torch_lacks_are_refused_in_words():
+    problem = heat(conditions=[pde.Initial(u, sp.besselj(0, x)), pde.Dirichlet(u, sp.besselj(0, 1))])
+    (reason,) = PINN().supports(problem)
+    assert "besselj" in reason
+
+
+def test_hyperbolic_secants_are_lowered():
+    """A soliton's profile: SymPy's printers know no sech."""
+    problem = heat(conditions=[pde.Initial(u, sp.sech(x)), pde.Dirichlet(u, sp.sech(1))], reference=None)
+    solution = pde.solve(problem, PINN(width=4, depth=1, points=20, compile=False), steps=2)
+    assert solution(np.array([[0.5, 0.0]]))[0, 0] == pytest.approx(1 / np.cosh(0.5))
+
+
+def test_rad_survives_residuals_that_are_not_finite():
+    residual = np.full(100, 1.0)
+    residual[3], residual[5] = np.inf, np.nan
+    chosen = RAD().choose(np.linspace(0, 1, 100)[:, None], residual, 50, np.random.default_rng(0))
+    assert len(np.unique(chosen)) == 50
 
 
 def test_rad_prefers_large_residuals_but_covers_the_domain():
@@ -150,12 +206,11 @@ def test_rad_prefers_large_residuals_but_covers_the_domain():
     assert len(np.unique(chosen)) == 500
 
 
-def test_mixed_periodicity_is_refused_in_words():
+def mixed_periodicity():
     v = pde.unknown("v", x, t)
-    problem = pde.Problem(
+    return pde.Problem(
         "mixed",
         [u.diff(t) - u.diff(x, 2) + v, v.diff(t) - v.diff(x, 2)],
         pde.Interval(x, 0, 1) * pde.Time(t, 0, 1),
         [pde.Periodic(u), pde.Initial(u, 0), pde.Initial(v, 0), pde.Dirichlet(v, 0)],
     )
-    assert PINN().supports(problem) == ["u is periodic in x but other unknowns are not"]

@@ -124,15 +124,11 @@ def test_a_ruined_matrix_is_reset_and_the_method_goes_on():
 def test_infinite_losses_along_the_ray_are_stepped_back_from():
     objective = objective_of(lambda z: (-torch.log(1 - z) + z).sum())  # not a number beyond z = 1
 
-    def reported(theta):
-        loss, gradient = objective(theta)
-        return loss, gradient
-
     start = torch.tensor([0.99], dtype=torch.float64)
     method = SelfScaled()
-    state = method.start(reported, start)
+    state = method.start(objective, start)
     for _ in range(30):
-        method.step(state, reported)
+        method.step(state, objective)
     # derivative 1/(1 - z) + 1 has no zero below 1: the loss must fall and stay finite
     assert state.loss < float(objective(start)[0])
     assert bool(torch.isfinite(state.theta).all())
@@ -157,3 +153,54 @@ def test_restart_keeps_the_matrix_and_takes_the_new_objective():
     for _ in range(60):
         method.step(state, second)
     assert float((state.theta - 2).abs().max()) < 1e-7
+
+
+def textbook_update(variant, h, s, y, alpha, g, first):
+    """The inverse Hessian as the papers write it, term by term; Urbán et al. 2025, section 3."""
+    n = len(s)
+    rho = 1 / float(y @ s)
+    yhy = float(y @ h @ y)
+    hh, b = rho * yhy, -alpha * rho * float(s @ g)
+    a = hh * b - 1
+    rho_minus = min(1, hh * (1 - (abs(a) / (1 + a)) ** 0.5))
+    theta_minus, theta_plus = (rho_minus - 1) / a, 1 / rho_minus
+    if variant in ("bfgs", "ssbfgs"):
+        theta = 0.0
+    elif variant == "ssbroyden2":
+        theta = max(theta_minus, min(theta_plus, (1 - b) / b))
+    else:
+        theta_plus = max(1, b * (1 + (abs(a) / (1 + a)) ** 0.5))
+        theta = max(theta_minus, 1 / (1 - b)) if b > 1 else min(theta_plus, 1 / (1 - b))
+    sigma = 1 + theta * a
+    sigma_1 = abs(sigma) ** (1 / (1 - n))
+    rho_k = min(1, 1 / b)
+    if variant == "bfgs":
+        tau = 1.0
+    elif variant == "ssbfgs":
+        tau = rho_k
+    else:
+        tau = min(rho_k * sigma_1, sigma) if theta <= 0 else rho_k * min(sigma_1, 1 / theta)
+    if first:
+        tau = hh / (1 + a * theta)
+    phi = (1 - theta) / (1 + a * theta)
+    v = rho * s - h @ y / yhy
+    hy = h @ y
+    inner = h - torch.outer(hy, hy) / yhy + phi * yhy * torch.outer(v, v)
+    return inner / tau + rho * torch.outer(s, s), b
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_updates_are_those_of_the_papers(variant):
+    """The library's one rank-two product against the formulas written out; b falls on both sides of 1."""
+    objective = objective_of(rosenbrock)
+    method = SelfScaled(variant)
+    state = method.start(objective, torch.linspace(-1.2, 1.0, 6, dtype=torch.float64))
+    seen = []
+    for k in range(30):
+        h, theta, g = state.inverse_hessian.clone(), state.theta, state.gradient
+        report = method.step(state, objective)
+        s, y = state.theta - theta, state.gradient - g
+        expected, b = textbook_update(variant, h, s, y, report.step_length, g, first=k == 0)
+        seen.append(b)
+        assert torch.allclose(state.inverse_hessian, expected, rtol=1e-7, atol=1e-9 * float(expected.norm()))
+    assert min(seen) < 1 < max(seen)

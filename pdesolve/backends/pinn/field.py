@@ -26,9 +26,7 @@ class NetworkField(Field):
         for chunk in torch.split(self._residual.tensor(points), _CHUNK):
             values = self._residual.derivatives(self._theta, chunk, tuple(wanted))
             pieces.append(torch.stack(values))
-        if not pieces:
-            return [points[:, 0].copy() for _ in wanted]
         return list(torch.cat(pieces, dim=1).double().cpu().numpy())
 
     def arrays(self) -> dict[str, Array]:
-        return {"theta": self._theta.double().cpu().numpy()}
+        return {"theta": self._theta.cpu().numpy()}  # in its own dtype, which `PINN.restore` takes up

@@ -7,6 +7,7 @@ dense self-scaled quasi-Newton method in float64, with collocation points redraw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
@@ -24,10 +25,10 @@ from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
 from ...residual.networks import box_features, mlp
-from ...residual.program import Program
+from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...solution.status import Status
-from ..base import Backend, Capabilities, Context, Progress
+from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
 from .field import NetworkField
 from .sampling import RAD
 
@@ -71,7 +72,7 @@ class PINN(Backend):
         points: collocation points inside; points_boundary: on each part that carries a row.
         adam_steps, learning_rate: warm-up.
         optimizer: ssbroyden2, ssbroyden1, ssbfgs or bfgs.
-        sampler: how interior points are redrawn; None keeps the first set.
+        sampler: how interior points are redrawn; None keeps the first set until a search fails.
         condition_weight: weight of each condition's mean square.
         exact_conditions: False turns every condition but periodicity into rows.
         compile: True, False, or "auto": where the budget repays it.
@@ -128,6 +129,11 @@ class PINN(Backend):
 
     def supports(self, problem: Problem) -> list[str]:
         common = common_periodic_axes(problem)
+        try:
+            for term in Program(problem).terms:
+                term.function("torch")
+        except LoweringError as error:
+            return [str(error)]
         return [
             f"{unknown.func.__name__} is periodic in {problem.coordinates[axis]} but other unknowns are not"
             for unknown in problem.unknowns
@@ -137,24 +143,24 @@ class PINN(Backend):
 
     def start(self, problem: Problem, context: Context) -> PINNState:
         residual = self._residual(problem, context)
-        theta = residual.start()
-        rng = context.rng(1)
+        theta, rng = residual.start(), context.rng(1)
         state = PINNState(
             theta=theta,
             adam=self._adam(theta),
             quasi_newton=None,
             rng=rng,
-            points=[] if context.resuming else self._draw(residual, rng, self.points),
-            compiled=self._wants_compilation(residual, theta, context),
+            points=self._draw(residual, rng, self.points),
+            compiled=self._wants_compilation(residual, context),
             residual=residual,
         )
         held_out = self._draw(residual, context.rng(2), _HELD_OUT)
         state.held_out = residual.batch(held_out, self._weights(residual))
+        if not context.resuming:  # else points and the choice to compile come from the checkpoint
+            self._use_points(state)
         return state
 
     def advance(self, state: PINNState) -> Progress:
         if not state.blocks:
-            state.residual.compile(state.compiled)
             self._use_points(state)
         progress = self._adam_step(state) if state.step < self.adam_steps else self._newton_step(state)
         state.step += 1
@@ -164,11 +170,14 @@ class PINN(Backend):
         return NetworkField(state.residual, state.theta)
 
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> NetworkField:
-        residual = self._residual(problem, Context())
+        residual = self._residual(problem, Context(dtype=str(arrays["theta"].dtype)))
         return NetworkField(residual, residual.tensor(arrays["theta"]))
 
     def merit(self, state: PINNState) -> float:
-        """Root of the weighted mean square residual at points that training never sees."""
+        """Root of the weighted mean square residual, at points that training never sees.
+
+        Observations and gauges have no other points than their own; they enter as in the loss.
+        """
         with torch.no_grad():
             return float(state.residual.loss(state.theta, state.held_out).sqrt())
 
@@ -200,17 +209,32 @@ class PINN(Backend):
         d, k = len(problem.coordinates), len(problem.unknowns)
         generator = context.generator(0)
         if self.network is not None:
-            network = self.network(d, k, generator)
+            network = self._own_network(d, k, generator)
         else:
             features = box_features(problem.domain, ansatz.periodic, self.harmonics)
             network = mlp(features, k, generator, self.width, self.depth, self.activation)
         dtype = getattr(torch, context.dtype)
         return Residual(program, Model(program, network, ansatz), dtype=dtype, device=context.device)
 
+    def _own_network(self, d: int, k: int, generator: torch.Generator) -> nn.Module:
+        """The user's module, tried at two points before any work."""
+        assert self.network is not None
+        module = self.network(d, k, generator)
+        expected = f"a maker of modules from (n, {d}) points to (n, {k}) values"
+        self.require("network", isinstance(module, nn.Module), expected)
+        try:
+            shape = tuple(module.to(torch.float64)(torch.zeros(2, d, dtype=torch.float64)).shape)
+        except (RuntimeError, TypeError, AttributeError, ValueError) as error:
+            raise BackendOptionError(
+                "PINN(network=)", expected, f"an error: {error}", "Check the module's input."
+            ) from error
+        self.require("network", shape == (2, k), expected)
+        return module
+
     def _adam(self, theta: Tensor) -> torch.optim.Adam:
         return torch.optim.Adam([nn.Parameter(theta.clone())], lr=self.learning_rate, betas=(0.9, 0.999))
 
-    def _wants_compilation(self, residual: Residual, theta: Tensor, context: Context) -> bool:
+    def _wants_compilation(self, residual: Residual, context: Context) -> bool:
         if self.compile != "auto":
             return bool(self.compile)
         # torch.func inside torch.compile traces user modules less reliably than jets: leave them eager.
@@ -229,8 +253,12 @@ class PINN(Backend):
     # -- work --------------------------------------------------------------------------------------
 
     def _use_points(self, state: PINNState) -> None:
-        batch = state.residual.batch(state.points, self._weights(state.residual))
-        state.blocks = state.residual.blocks(batch)
+        residual = state.residual
+        batch = residual.batch(state.points, self._weights(residual))
+        state.blocks = residual.blocks(batch)
+        if state.compiled and not residual.compile_seconds:
+            residual.compile()
+            residual.warm_up(state.blocks[0])
 
     def _objective(self, state: PINNState) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         return lambda theta: state.residual.loss_and_gradient(theta, state.blocks)
@@ -238,6 +266,8 @@ class PINN(Backend):
     def _adam_step(self, state: PINNState) -> Progress:
         (variable,) = state.adam.param_groups[0]["params"]
         loss, gradient = self._objective(state)(state.theta)
+        if not bool(torch.isfinite(loss) & torch.isfinite(gradient).all()):
+            return Progress(math.nan, message="Adam")  # θ stays as it is, for `diagnose`
         variable.data.copy_(state.theta)
         variable.grad = gradient
         state.adam.step()
@@ -252,29 +282,33 @@ class PINN(Backend):
             self._refresh(state, optimizer)
         report = optimizer.step(state.quasi_newton, objective)
         state.theta = state.quasi_newton.theta
-        status = None
-        if report.moved:
-            state.failures = 0
-        else:
+        state.failures = 0 if report.moved else state.failures + 1
+        if state.failures >= _MOST_FAILURES:
+            message = f"no step lowered the loss, on {_MOST_FAILURES} sets of points in a row"
+            return Progress(state.quasi_newton.loss, status=Status.STAGNATED, message=message)
+        if not report.moved:
             # New points change the objective and free a search that round-off has stopped.
-            state.failures += 1
             self._refresh(state, optimizer)
-            if state.failures >= _MOST_FAILURES:
-                status = Status.STAGNATED
-        return Progress(state.quasi_newton.loss, status=status, message=self.optimizer)
+        return Progress(state.quasi_newton.loss, message=self.optimizer)
 
     def _refresh(self, state: PINNState, optimizer: SelfScaled) -> None:
-        """Redraw the interior points by their residual and go on with the same inverse Hessian."""
-        residual, sampler = state.residual, self.sampler or RAD()
+        """Redraw the interior points and go on with the same inverse Hessian.
+
+        By residual with a sampler, evenly without one.
+        """
+        residual = state.residual
         domain = residual.program.problem.domain
         points = []
         for i, term in enumerate(residual.terms):
             if not term.term.is_equation:
                 points.append(state.points[i])
-                continue
-            pool = domain.sample(sampler.pool * self.points, state.rng, method="uniform")
-            values = residual.term_values(state.theta, i, residual.tensor(pool))
-            points.append(sampler.choose(pool, values.double().cpu().numpy(), self.points, state.rng))
+            elif self.sampler is None:
+                points.append(term.term.sample(domain, self.points, state.rng))
+            else:
+                pool = domain.sample(self.sampler.pool * self.points, state.rng, method="uniform")
+                values = residual.term_values(state.theta, i, residual.tensor(pool))
+                chosen = self.sampler.choose(pool, values.double().cpu().numpy(), self.points, state.rng)
+                points.append(chosen)
         state.points = points
         self._use_points(state)
         assert state.quasi_newton is not None

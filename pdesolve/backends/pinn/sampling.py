@@ -6,14 +6,13 @@ from a pool with probability p(x) ∝ |r(x)|^k / mean|r|^k + c.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ...declare.domain import Array
 from ..base import BackendOptionError
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class RAD:
         every: optimiser steps between refreshes; quasi-Newton methods need at least 100.
         pool: candidates, as a multiple of the number of points.
         power: k; larger values concentrate the points more.
-        uniform: c, the share drawn regardless of the residual; keeps the domain covered.
+        uniform: c, added to every weight, whose mean is 1: a share c/(1 + c) is drawn regardless of the
+            residual and keeps the domain covered.
     """
 
     every: int = 500
@@ -33,14 +33,22 @@ class RAD:
     uniform: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.every >= 1 and self.pool >= 1 and self.power >= 0 and self.uniform > 0):
+        counts = all(isinstance(n, int) and n >= 1 for n in (self.every, self.pool))
+        numbers = all(isinstance(z, int | float) and math.isfinite(z) for z in (self.power, self.uniform))
+        if not (counts and numbers and self.power >= 0 and self.uniform > 0):
             raise BackendOptionError(
-                "RAD()", "every >= 1, pool >= 1, power >= 0, uniform > 0", repr(self), "Change the option."
+                "RAD()",
+                "whole numbers every, pool >= 1; power >= 0, uniform > 0",
+                repr(self),
+                "Change the option.",
             )
 
     def choose(self, candidates: Array, residual: Array, n: int, rng: np.random.Generator) -> Array:
         """``n`` of the candidates (m, d), drawn without repetition by their residual (m,)."""
-        size = np.abs(residual) ** self.power
+        # A residual that overflows somewhere must neither spoil the choice nor dominate it.
+        finite = np.isfinite(residual)
+        largest = np.abs(residual[finite]).max(initial=0.0)
+        size = np.where(finite, np.abs(residual), largest) ** self.power
         mean = size.mean()
         # A residual of exact zero everywhere leaves a uniform choice.
         density = (size / mean if mean > 0 else np.zeros_like(size)) + self.uniform
