@@ -12,7 +12,11 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+import sympy as sp
+
 from pdesolve.declare import PDESolveError, Problem
+from pdesolve.declare.errors import ExpressionTypeError, ParameterValueError
+from pdesolve.declare.symbols import as_expression
 
 CATALOGUE = {
     "allen-cahn": "allen_cahn:allen_cahn",
@@ -101,6 +105,22 @@ def choose(entry: str, variants: dict[str, Any], variant: str) -> Any:
     return variants[variant]
 
 
+def number(entry: str, key: str, value: Any) -> sp.Expr:
+    """A parameter of an entry as a SymPy number. Text is refused: values may come from a command line.
+
+    Raises:
+        ParameterValueError: it is no finite real number.
+    """
+    who = f"catalogue({entry!r}, {key}=)"
+    try:
+        given = as_expression(value, who)
+    except ExpressionTypeError as error:
+        raise ParameterValueError(who, "a number", repr(value)[:80], "Give a number.") from error
+    if not (given.is_number and given.is_real and given.is_finite):
+        raise ParameterValueError(who, "a finite real number", str(given)[:80], "Give a finite number.")
+    return given
+
+
 __all__ = [
     "CATALOGUE",
     "ProblemVariantError",
@@ -109,5 +129,6 @@ __all__ = [
     "catalogue",
     "catalogue_names",
     "names",
+    "number",
     "parameters_of",
 ]

@@ -20,6 +20,8 @@ from pdesolve.declare import (
 )
 from pdesolve.declare.domain import Array
 
+from . import number
+
 NODES = 100
 """Gauss-Hermite nodes. NumPy's rule overflows to NaN at 300; 100 are enough for ν >= 0.002."""
 
@@ -41,7 +43,7 @@ def burgers(nu: Any = 0.01 / np.pi) -> Problem:
     x, t = coordinates("x t")
     u = unknown("u", x, t)
     viscosity = parameter("nu", positive=True)
-    value = float(nu)
+    value = float(number("burgers", "nu", nu))
     return Problem(
         name="burgers",
         equations={"Burgers": Eq(u.diff(t) + u * u.diff(x), viscosity * u.diff(x, 2))},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Eq, pi, sin, sympify
+from sympy import Eq, pi, sin
 
 from pdesolve.declare import Box, Dirichlet, Problem, coordinates, unknown
+
+from . import number
 
 
 def helmholtz(a1: Any = 1, a2: Any = 4, k: Any = 1) -> Problem:
@@ -23,7 +25,7 @@ def helmholtz(a1: Any = 1, a2: Any = 4, k: Any = 1) -> Problem:
     """
     x, y = coordinates("x y")
     u = unknown("u", x, y)
-    a1, a2, k = sympify(a1), sympify(a2), sympify(k)
+    a1, a2, k = (number("helmholtz", key, value) for key, value in (("a1", a1), ("a2", a2), ("k", k)))
     exact = sin(a1 * pi * x) * sin(a2 * pi * y)
     source = (k**2 - (a1**2 + a2**2) * pi**2) * exact
     return Problem(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Eq, pi, sin, sympify
+from sympy import Eq, pi, sin
 
 from pdesolve.declare import Box, Dirichlet, Problem, coordinates, unknown
+
+from . import number
 
 
 def poisson(a: Any = 1, b: Any = 1) -> Problem:
@@ -22,7 +24,7 @@ def poisson(a: Any = 1, b: Any = 1) -> Problem:
     """
     x, y = coordinates("x y")
     u = unknown("u", x, y)
-    a, b = sympify(a), sympify(b)
+    a, b = number("poisson", "a", a), number("poisson", "b", b)
     exact = sin(a * pi * x) * sin(b * pi * y)
     source = (a**2 + b**2) * pi**2 * exact
     return Problem(

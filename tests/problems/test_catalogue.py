@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from pdesolve.problems import (
 )
 
 from pdesolve.backends.spectral import Spectral
-from pdesolve.declare import Problem
+from pdesolve.declare import PDESolveError, Problem
 from pdesolve.declare.errors import ParameterValueError
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -71,6 +72,14 @@ def test_docstrings_state_what_a_reader_needs(name: str) -> None:
         assert f"{parameter}" in text
 
 
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name in names() for key in parameters_of(name)])
+def test_no_parameter_is_ever_run_as_code(name: str, key: str, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    with pytest.raises(PDESolveError, match="__import__"):
+        catalogue(name, **{key: f"__import__('pathlib').Path({str(proof)!r}).touch() or 1"})
+    assert not proof.exists()
+
+
 def test_flows_name_their_vector_and_equations() -> None:
     for name in ("taylor-green", "kovasznay"):
         problem = catalogue(name)
@@ -92,6 +101,9 @@ def test_which_entries_the_spectral_backend_takes() -> None:
         ("burgers", {"mu": 1}, UnknownProblemParameterError, "nu"),
         ("kdv", {"variant": "three"}, ProblemVariantError, "two-soliton"),
         ("heat", {"nu": float("nan")}, ParameterValueError, "nu"),
+        ("poisson", {"a": "abc"}, ParameterValueError, "a=.*'abc'"),
+        ("helmholtz", {"k": float("nan")}, ParameterValueError, "k=.*finite"),
+        ("burgers", {"nu": "abc"}, ParameterValueError, "nu=.*'abc'"),
         ("heat", {"nu": -1}, ParameterValueError, "nu"),
     ],
 )
