@@ -198,9 +198,23 @@ def _save(mesh: Any, arrays: Sequence[PointArray], data: dict[str, Any], path: P
     if arrays:
         mesh.set_active_scalars(arrays[0].name)
     for key, value in data.items():
-        mesh.field_data[key] = value
+        if isinstance(value[0], str):
+            mesh.GetFieldData().AddArray(_strings(key, value))
+        else:
+            mesh.field_data[key] = value
     mesh.save(path)
     return path.name
+
+
+def _strings(name: str, texts: Sequence[str]) -> Any:
+    """Text as VTK keeps it, in UTF-8; PyVista's own conversion takes ASCII alone."""
+    from vtkmodules.vtkCommonCore import vtkStringArray
+
+    array = vtkStringArray()
+    array.SetName(name)
+    for text in texts:
+        array.InsertNextValue(text)
+    return array
 
 
 def _x_fastest(mesh: Any, values: Array) -> Array:

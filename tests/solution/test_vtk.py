@@ -192,3 +192,30 @@ def test_a_failure_leaves_earlier_output_and_a_shorter_series_replaces_a_longer(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
     files = heat.write_vtk(tmp_path, shape=(5, 2))
     assert {p.name for p in tmp_path.iterdir()} == {"notes.txt", *(f.name for f in files)}
+
+
+def test_text_beyond_ascii_is_kept(tmp_path):
+    x = pde.coordinates("x")
+    psi = pde.unknown("ψ", x)
+
+    def exact(points):
+        """Airy – by the series."""
+        return points[:, 0]
+
+    problem = pde.Problem(
+        "Wärmeleitung",
+        {"Σ": psi.diff(x, 2)},
+        pde.Interval(x, 0, 1),
+        [pde.Dirichlet(psi, x)],
+        reference=exact,
+        units={psi: "µm", x: "Å"},
+    )
+    index, file = make_solution(problem, [x]).write_vtk(tmp_path)
+    assert index.name == "Wärmeleitung.pvd"
+    (item,) = ElementTree.parse(index).iter("DataSet")
+    assert item.attrib["file"] == file.name
+    mesh = pyvista.read(file)
+    assert set(mesh.point_data) == {"ψ", "ψ_reference", "ψ_error", "residual_Σ"}
+    assert unit(mesh, "ψ") == "µm"
+    assert list(mesh.field_data["problem"]) == ["Wärmeleitung"]
+    assert list(mesh.field_data["reference"]) == ["Airy – by the series."]
