@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def solve(
     run = Run(problem, method, context, tolerance, target, checkpoint_every)
     run.begin()
     with ProgressBar(f"{problem.name} · {method.name}", progress) as bar, _interrupt() as interrupted:
-        run.compare_with(_reference(problem, reference, method))
+        run.compare_with(_reference(problem, reference, method, bar))
         run.loop(bar, interrupted)
     solution = run.solution()
     if throw and solution.status in (Status.NOT_FINITE, Status.DIVERGED):
@@ -204,7 +205,7 @@ def _check_arguments(
             refuse("device", "a CUDA device that torch can use", device, "Use device='cpu'.")
 
 
-def _reference(problem: Problem, given: Any, method: Backend) -> ResolvedReference | None:
+def _reference(problem: Problem, given: Any, method: Backend, bar: ProgressBar) -> ResolvedReference | None:
     """The reference made ready; one that a backend computes is computed here."""
     if isinstance(given, Solution):
         return given.as_reference(problem)
@@ -215,7 +216,8 @@ def _reference(problem: Problem, given: Any, method: Backend) -> ResolvedReferen
         return resolve_reference(reference, problem)
     if reference.backend == method.name:
         return None  # a method is no reference for itself; its own error estimate says more
-    computed = solve(problem, reference.backend, progress=False, **reference.options)
+    bar.say(f"computing the reference by {reference.backend}")
+    computed = solve(problem, reference.backend, progress=False, throw=False, **reference.options)
     if computed.status is Status.INTERRUPTED:
         raise KeyboardInterrupt  # meant for the whole solve, not for its reference
     if not computed.success:
@@ -226,7 +228,8 @@ def _reference(problem: Problem, given: Any, method: Backend) -> ResolvedReferen
             stacklevel=3,
         )
         return None
-    return computed.as_reference(problem)
+    resolved = computed.as_reference(problem)
+    return replace(resolved, description=reference.description or resolved.description)
 
 
 @contextmanager

@@ -98,7 +98,8 @@ class Run:
             if interrupted.is_set():
                 self.status = Status.INTERRUPTED
             elif self._spent:
-                self.status = Status.BUDGET_EXHAUSTED
+                asked = self.method.capabilities.open_ended and self.tolerance is None
+                self.status = Status.COMPLETED if asked else Status.BUDGET_EXHAUSTED
             else:
                 self._advance()
                 # Only at fixed steps: a run that was stopped and resumed must find the same best state.

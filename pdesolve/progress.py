@@ -44,6 +44,11 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
+    def say(self, text: str) -> None:
+        """Show what is being done before the loop starts."""
+        if self._bar is not None:
+            self._bar.update(self._task, text=text)
+
     def update(
         self, fraction: float | None, step: int, loss: float, error: float | None, message: str
     ) -> None:

@@ -116,6 +116,13 @@ def test_steps_and_seconds_end_a_run():
     assert solution.cost.seconds_solve + solution.cost.seconds_setup >= 0.3
 
 
+def test_a_budget_is_success_only_where_nothing_else_was_asked():
+    """A PINN has no end of its own; a tolerance that was not met, or a method cut short, is no success."""
+    assert solve(heat(), SMALL, steps=3).status is Status.COMPLETED
+    assert solve(heat(), SMALL, steps=3, tolerance=1e-12).status is Status.BUDGET_EXHAUSTED
+    assert not solve(heat(), Counting(), steps=3).success
+
+
 def test_the_backend_may_end_by_itself():
     solution = solve(heat(), Counting(finish_at=5), steps=100)
     assert (solution.status, solution.provenance["steps"], solution.message) == (Status.CONVERGED, 5, "done")

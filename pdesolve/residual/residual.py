@@ -20,22 +20,24 @@ from torch import Tensor, nn
 
 from .compilation import Compiled
 from .model import Model
-from .program import Program
+from .program import Derivative, LoweredTerm, Program
+
+Points = np.ndarray[Any, np.dtype[np.float64]]
 
 BLOCK = 2048
 """Points a block: its intermediate values stay in the processor's cache, which gains 10 to 20 %."""
 
 
-class TermBatch(NamedTuple):
-    """Points (n, d) of one term with its data (n,) and weights (n,)."""
+class GroupBatch(NamedTuple):
+    """Points (n, d) that m terms share, with their data (m, n) and weights (m, n)."""
 
     points: Tensor
     data: Tensor
     weights: Tensor
 
 
-Batch = tuple[TermBatch, ...]
-"""One `TermBatch` for each active term."""
+Batch = tuple[GroupBatch, ...]
+"""One `GroupBatch` for each of ``Residual.groups``."""
 
 
 class _Holder(nn.Module):
@@ -77,9 +79,11 @@ class Residual:
             active = [i for i, term in enumerate(program.terms) if not model.ansatz.is_exact(term.term)]
         self.active = tuple(active)
         self._holder = _Holder(self.model)
+        self.groups = _groups(self.terms)
         self._functions = [term.function("torch") for term in self.terms]
-        for term in self.terms:
-            self.model.prepare(term.derivatives)
+        self._wanted = [_union(self.terms, group) for group in self.groups]
+        for wanted in self._wanted:
+            self.model.prepare(wanted)
         self._shapes = [(name, p.shape, p.numel()) for name, p in self._holder.named_parameters()]
         self.compile(compile)
 
@@ -110,8 +114,8 @@ class Residual:
     # -- parameters --------------------------------------------------------------------------------
 
     @property
-    def terms(self) -> tuple[Any, ...]:
-        """The active terms, in the order of every batch."""
+    def terms(self) -> tuple[LoweredTerm, ...]:
+        """The active terms; `groups` holds their positions."""
         return tuple(self.program.terms[i] for i in self.active)
 
     def start(self) -> Tensor:
@@ -127,20 +131,22 @@ class Residual:
     # -- batches -----------------------------------------------------------------------------------
 
     def batch(
-        self,
-        points: Sequence[np.ndarray[Any, Any]],
-        weights: Sequence[float | np.ndarray[Any, Any]] | None = None,
+        self, points: Sequence[Points], weights: Sequence[float | np.ndarray[Any, Any]] | None = None
     ) -> Batch:
-        """Tensors from one array of points (n, d) for each active term.
+        """Tensors from one array of points (n, d) for each group.
 
-        ``weights[i]`` is the weight of term i's mean square (default 1), or an array of n point weights.
+        ``weights[i]`` is the weight of the i-th active term's mean square (default 1), or an array of n
+        point weights.
         """
         batches = []
-        for i, (term, p) in enumerate(zip(self.terms, points, strict=True)):
-            weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
-            w = np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight
-            data = term.term.data(p) if term.term.data is not None else np.zeros(len(p))
-            batches.append(TermBatch(*(self.tensor(a) for a in (p, data, w))))
+        for group, p in zip(self.groups, points, strict=True):
+            data, spread = [], []
+            for i in group:
+                function = self.terms[i].term.data
+                data.append(function(p) if function is not None else np.zeros(len(p)))
+                weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
+                spread.append(np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight)
+            batches.append(GroupBatch(*(self.tensor(np.asarray(a)) for a in (p, data, spread))))
         return tuple(batches)
 
     def tensor(self, array: Any) -> Tensor:
@@ -153,22 +159,20 @@ class Residual:
 
         Equal shapes mean one compilation.
         """
-        count = max(1, max(-(-len(term.points) // size) for term in batch))
+        count = max(1, *(-(-len(group.points) // size) for group in batch))
         if count == 1:
             return [batch]
         pieces = []
-        for term in batch:
-            n = len(term.points)
+        for points, data, weights in batch:
+            n = len(points)
             step = -(-n // count)
             short = step * count - n
-            padded = TermBatch(
-                torch.cat([term.points, term.points[:1].expand(short, -1)]),
-                torch.cat([term.data, term.data[:1].expand(short)]),
-                torch.cat([term.weights, term.weights.new_zeros(short)]),
+            padded = (
+                torch.cat([points, points[:1].expand(short, -1)]).split(step),  # type: ignore[no-untyped-call]
+                torch.cat([data, data[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
+                torch.cat([weights, weights.new_zeros(len(weights), short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
             )
-            pieces.append(
-                [TermBatch(*parts) for parts in zip(*(torch.split(t, step) for t in padded), strict=True)]
-            )
+            pieces.append([GroupBatch(*parts) for parts in zip(*padded, strict=True)])
         return [tuple(block) for block in zip(*pieces, strict=True)]
 
     # -- evaluation --------------------------------------------------------------------------------
@@ -177,35 +181,40 @@ class Residual:
         """``function(*args)`` while the model's parameters are θ."""
         return torch.func.functional_call(self._holder, self.unflatten(theta), (function, *args))
 
-    def _term(self, i: int, term: TermBatch) -> Tensor:
-        lowered = self.terms[i]
-        derivatives = self.model.derivatives(term.points, lowered.derivatives)
-        return self._functions[i](  # type: ignore[no-any-return]
-            *derivatives, *term.points.unbind(1), *self.model.parameter_values(), term.data
-        )
+    def _group(self, g: int, batch: GroupBatch) -> Tensor:
+        """Residuals (m, n) of one group: its terms share the network's derivatives."""
+        wanted = self._wanted[g]
+        found = dict(zip(wanted, self.model.derivatives(batch.points, wanted), strict=True))
+        coordinates, parameters = batch.points.unbind(1), self.model.parameter_values()
+        rows = [
+            self._functions[i](
+                *(found[d] for d in self.terms[i].derivatives), *coordinates, *parameters, batch.data[row]
+            )
+            for row, i in enumerate(self.groups[g])
+        ]
+        return torch.stack(rows)
 
     def _residuals(self, batch: Batch) -> list[Tensor]:
-        return [self._term(i, term) for i, term in enumerate(batch)]
+        return [self._group(g, group) for g, group in enumerate(batch)]
 
     def _loss(self, theta: Tensor, batch: Batch) -> Tensor:
         residuals = self._with(theta, self._residuals, batch)
-        return sum(  # type: ignore[return-value]
-            torch.dot(term.weights, r * r) for r, term in zip(residuals, batch, strict=True)
-        )
+        parts = [(group.weights * r * r).sum() for r, group in zip(residuals, batch, strict=True)]
+        return torch.stack(parts).sum()
 
     def values(self, theta: Tensor, batch: Batch) -> list[Tensor]:
-        """Residuals r_i of each active term, unweighted, each (n,)."""
+        """Unweighted residuals of each group, each (m, n)."""
         with torch.no_grad():
             return self._with(theta, self._residuals, batch)  # type: ignore[no-any-return]
 
-    def term_values(self, theta: Tensor, i: int, points: Tensor) -> Tensor:
-        """Residual of the i-th active term at other points (n, d) of its region, shape (n,)."""
-        function = self.terms[i].term.data
-        data = points.new_zeros(len(points))
-        if function is not None:
-            data = self.tensor(function(points.double().cpu().numpy()))
+    def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
+        """Residuals (m, n) of one group at other points (n, d) of its region."""
+        data = [self.terms[i].term.data for i in self.groups[g]]
+        given = np.stack([f(points) if f is not None else np.zeros(len(points)) for f in data])
+        x, d = self.tensor(points), self.tensor(given)
         with torch.no_grad():
-            return self._with(theta, self._term, i, TermBatch(points, data, data))  # type: ignore[no-any-return]
+            values: Tensor = self._with(theta, self._group, g, GroupBatch(x, d, torch.zeros_like(d)))
+        return values.double().cpu().numpy()  # type: ignore[no-any-return]
 
     def loss(self, theta: Tensor, batch: Batch) -> Tensor:
         """Σ w_i r_i², a scalar; differentiable by autograd."""
@@ -218,21 +227,25 @@ class Residual:
         return sum(loss for _, loss in pairs), sum(gradient for gradient, _ in pairs)  # type: ignore[return-value]
 
     def rows(self, theta: Tensor, batch: Batch) -> Tensor:
-        """All residuals scaled by the roots of their weights, one vector: loss = |rows|²."""
+        """All residuals scaled by the roots of their weights, one vector: loss = |rows|².
+
+        Group by group, within a group term by term.
+        """
         residuals = self._with(theta, self._residuals, batch)
-        return torch.cat([w.sqrt() * r for r, (_, _, w) in zip(residuals, batch, strict=True)])
+        scaled = [group.weights.sqrt() * r for r, group in zip(residuals, batch, strict=True)]
+        return torch.cat([r.reshape(-1) for r in scaled])
 
     def jacobian(self, theta: Tensor, batch: Batch) -> Tensor:
-        """∂ rows / ∂θ, shape (number of rows, p): exact, one backward pass a point, vectorised."""
+        """∂ rows / ∂θ, shape (number of rows, p): exact, one backward pass a row, vectorised."""
         pieces = []
-        for i, term in enumerate(batch):
+        for g, group in enumerate(batch):
 
-            def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, i: int = i) -> Tensor:
-                point = TermBatch(x[None], d[None], w[None])
-                return w.sqrt() * self._with(th, self._term, i, point)[0]  # type: ignore[no-any-return]
+            def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, g: int = g) -> Tensor:
+                point = GroupBatch(x[None], d[:, None], w[:, None])
+                return w.sqrt() * self._with(th, self._group, g, point)[:, 0]  # type: ignore[no-any-return]
 
-            rows = torch.func.vmap(torch.func.grad(row), in_dims=(None, 0, 0, 0))
-            pieces.append(rows(theta, *term))
+            rows = torch.func.vmap(torch.func.jacrev(row), in_dims=(None, 0, 1, 1), out_dims=1)
+            pieces.append(rows(theta, *group).reshape(-1, len(theta)))
         return torch.cat(pieces)
 
     def jvp(self, theta: Tensor, batch: Batch, vector: Tensor) -> Tensor:
@@ -257,3 +270,17 @@ class Residual:
             values = self._with(theta, self.model.parameter_values)
         names = [p.name for p in self.program.parameters]
         return {name: float(v) for name, v in zip(names, values, strict=True)}
+
+
+def _groups(terms: Sequence[LoweredTerm]) -> tuple[tuple[int, ...], ...]:
+    """Positions of terms that can share points: those that hold everywhere on the same region."""
+    found: dict[Any, list[int]] = {}
+    for i, term in enumerate(terms):
+        free = term.term.points is None and not term.term.fixed
+        found.setdefault((term.term.region, term.term.is_equation) if free else i, []).append(i)
+    return tuple(map(tuple, found.values()))
+
+
+def _union(terms: Sequence[LoweredTerm], group: tuple[int, ...]) -> tuple[Derivative, ...]:
+    """All derivatives that the terms of a group need."""
+    return tuple(sorted({d for i in group for d in terms[i].derivatives}))

@@ -9,7 +9,10 @@ class Status(Enum):
     """Outcome of a solve; ``status.value`` says what happened and what to do."""
 
     CONVERGED = "Converged: the tolerance was met."
-    BUDGET_EXHAUSTED = "The budget was used up; the result may improve with a larger budget= or steps=."
+    COMPLETED = "Completed: the whole budget was used, as asked; a larger budget= or steps= may improve the result."
+    BUDGET_EXHAUSTED = (
+        "The budget ended before the tolerance was met or the method was done; give a larger budget= or steps=."
+    )
     STAGNATED = (
         "Progress stopped before the tolerance was met; "
         "try more collocation points, a larger network or float64."
@@ -25,5 +28,5 @@ class Status(Enum):
 
     @property
     def success(self) -> bool:
-        """True where the answer is usable as asked: converged, or ran for all of the given budget."""
-        return self in (Status.CONVERGED, Status.BUDGET_EXHAUSTED)
+        """True where the answer is what was asked for: converged, or all of an open-ended budget used."""
+        return self in (Status.CONVERGED, Status.COMPLETED)

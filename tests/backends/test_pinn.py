@@ -191,7 +191,7 @@ def test_hyperbolic_secants_are_lowered():
 def test_rad_survives_residuals_that_are_not_finite():
     residual = np.full(100, 1.0)
     residual[3], residual[5] = np.inf, np.nan
-    chosen = RAD().choose(np.linspace(0, 1, 100)[:, None], residual, 50, np.random.default_rng(0))
+    chosen = RAD().choose(np.linspace(0, 1, 100)[:, None], residual[None], 50, np.random.default_rng(0))
     assert len(np.unique(chosen)) == 50
 
 
@@ -199,7 +199,7 @@ def test_rad_prefers_large_residuals_but_covers_the_domain():
     rng = np.random.default_rng(0)
     candidates = np.linspace(0, 1, 5000)[:, None]
     residual = np.where(candidates[:, 0] > 0.9, 10.0, 0.1)
-    chosen = RAD(uniform=1.0).choose(candidates, residual, 500, rng)[:, 0]
+    chosen = RAD(uniform=1.0).choose(candidates, residual[None], 500, rng)[:, 0]
     share = (chosen > 0.9).mean()
     assert 0.3 < share < 0.8  # a tenth of the candidates, about half of the choice
     assert np.histogram(chosen, 10, (0, 1))[0].min() > 5

@@ -27,12 +27,14 @@ def condition_errors(problem, seed=0):
     """Largest residual of each condition at its own points, for a random network."""
     residual, ansatz = model_residual(problem, seed)
     rng = np.random.default_rng(seed)
-    batch = residual.batch([term.term.sample(problem.domain, 50, rng) for term in residual.terms])
+    first = [residual.terms[group[0]].term for group in residual.groups]
+    batch = residual.batch([term.sample(problem.domain, 50, rng) for term in first])
     values = residual.values(residual.start(), batch)
     return {
-        term.name: float(v.abs().max())
-        for term, v in zip(residual.terms, values, strict=True)
-        if not term.term.is_equation
+        residual.terms[i].name: float(v[row].abs().max())
+        for group, v in zip(residual.groups, values, strict=True)
+        for row, i in enumerate(group)
+        if not residual.terms[i].term.is_equation
     }, ansatz
 
 

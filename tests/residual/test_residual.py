@@ -53,7 +53,7 @@ def residual(problem, n=64, dtype=torch.float64, **options):
     network = mlp(box_features(problem.domain, ansatz.periodic), len(problem.unknowns), g, width=8, depth=2)
     made = Residual(program, Model(program, network, ansatz), dtype=dtype, **options)
     rng = np.random.default_rng(0)
-    batch = made.batch([term.term.sample(problem.domain, n, rng) for term in made.terms])
+    batch = made.batch([made.terms[g[0]].term.sample(problem.domain, n, rng) for g in made.groups])
     return made, network, batch
 
 
@@ -119,7 +119,7 @@ def test_blocks_give_the_same_loss_and_pad_with_weight_zero():
     theta = made.start()
     blocks = made.blocks(batch, size=33)
     assert len(blocks) == 4
-    assert len({tuple(term.points.shape for term in block) for block in blocks}) == 1
+    assert len({tuple(group.points.shape for group in block) for block in blocks}) == 1
     whole, pieces = made.loss_and_gradient(theta, [batch]), made.loss_and_gradient(theta, blocks)
     assert float(pieces[0]) == pytest.approx(float(whole[0]), rel=1e-12)
     assert torch.allclose(pieces[1], whole[1], rtol=1e-10, atol=1e-13)
@@ -198,3 +198,18 @@ def test_many_functions_compile_in_one_process():
         made = compilation.Compiled(torch.func.grad(lambda z, k=k: (z**2).sum() * k), "a test")
         assert torch.allclose(made(points[: k % 7 + 1]), 2 * k * points[: k % 7 + 1])
         assert made.active
+
+
+def test_terms_on_one_region_share_points_and_network_evaluations(monkeypatch):
+    """Two equations need one network evaluation, not two; three-equation flows would pay threefold."""
+    from pdesolve.residual import model as module
+
+    made, _, batch = residual(coupled())
+    names = [[made.terms[i].name for i in group] for group in made.groups]
+    assert names[0] == ["first", "second"]
+    assert [len(group) for group in names[1:]] == [1] * (len(names) - 1)
+    calls = []
+    real = module.network_jet
+    monkeypatch.setattr(module, "network_jet", lambda *args: calls.append(1) or real(*args))
+    made.values(made.start(), batch[:1])
+    assert len(calls) == 1

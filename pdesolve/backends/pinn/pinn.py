@@ -135,7 +135,8 @@ class PINN(Backend):
         except LoweringError as error:
             return [str(error)]
         return [
-            f"{unknown.func.__name__} is periodic in {problem.coordinates[axis]} but other unknowns are not"
+            f"{unknown.func.__name__} is periodic in {problem.coordinates[axis]} but other unknowns are not: "
+            "add Periodic(...) for them, too"
             for unknown in problem.unknowns
             for axis in problem.periodic_axes(unknown)
             if axis not in common
@@ -189,16 +190,18 @@ class PINN(Backend):
 
     def diagnose(self, state: PINNState) -> str:
         """The first term and point whose residual is not finite."""
-        batch = state.residual.batch(state.points, self._weights(state.residual))
-        for term, values, part in zip(
-            state.residual.terms, state.residual.values(state.theta, batch), batch, strict=True
+        residual = state.residual
+        batch = residual.batch(state.points, self._weights(residual))
+        for group, values, part in zip(
+            residual.groups, residual.values(state.theta, batch), batch, strict=True
         ):
-            bad = (~torch.isfinite(values)).nonzero()
+            bad = (~torch.isfinite(values)).nonzero()  # (count, 2): row of the group, point
             if len(bad):
-                point = part.points[int(bad[0])].tolist()
-                names = (c.name for c in state.residual.program.problem.coordinates)
+                row, index = bad[0].tolist()
+                names = (c.name for c in residual.program.problem.coordinates)
+                point = part.points[index].tolist()
                 where = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, point, strict=True))
-                return f"{term.name!r} at {where}"
+                return f"{residual.terms[group[row]].name!r} at {where}"
         return "the gradient of the loss (all residuals are finite)"
 
     # -- set-up ------------------------------------------------------------------------------------
@@ -244,11 +247,10 @@ class PINN(Backend):
         return [1.0 if term.term.is_equation else self.condition_weight for term in residual.terms]
 
     def _draw(self, residual: Residual, rng: np.random.Generator, n: int) -> list[Array]:
+        """Points of each group: ``n`` where equations hold, else `points_boundary`."""
         domain = residual.program.problem.domain
-        return [
-            term.term.sample(domain, n if term.term.is_equation else self.points_boundary, rng)
-            for term in residual.terms
-        ]
+        first = [residual.terms[group[0]].term for group in residual.groups]
+        return [term.sample(domain, n if term.is_equation else self.points_boundary, rng) for term in first]
 
     # -- work --------------------------------------------------------------------------------------
 
@@ -299,16 +301,15 @@ class PINN(Backend):
         residual = state.residual
         domain = residual.program.problem.domain
         points = []
-        for i, term in enumerate(residual.terms):
-            if not term.term.is_equation:
-                points.append(state.points[i])
+        for g, group in enumerate(residual.groups):
+            if not residual.terms[group[0]].term.is_equation:
+                points.append(state.points[g])
             elif self.sampler is None:
-                points.append(term.term.sample(domain, self.points, state.rng))
+                points.append(domain.sample(self.points, state.rng))
             else:
                 pool = domain.sample(self.sampler.pool * self.points, state.rng, method="uniform")
-                values = residual.term_values(state.theta, i, residual.tensor(pool))
-                chosen = self.sampler.choose(pool, values.double().cpu().numpy(), self.points, state.rng)
-                points.append(chosen)
+                values = residual.group_values(state.theta, g, pool)
+                points.append(self.sampler.choose(pool, values, self.points, state.rng))
         state.points = points
         self._use_points(state)
         assert state.quasi_newton is not None

@@ -44,13 +44,17 @@ class RAD:
             )
 
     def choose(self, candidates: Array, residual: Array, n: int, rng: np.random.Generator) -> Array:
-        """``n`` of the candidates (m, d), drawn without repetition by their residual (m,)."""
+        """``n`` of the candidates (m, d), drawn without repetition by their residuals (equations, m).
+
+        With several equations the weights |r|^k / mean|r|^k of each are averaged.
+        """
         # A residual that overflows somewhere must neither spoil the choice nor dominate it.
         finite = np.isfinite(residual)
-        largest = np.abs(residual[finite]).max(initial=0.0)
+        largest = np.abs(residual).max(axis=1, keepdims=True, where=finite, initial=0.0)
         size = np.where(finite, np.abs(residual), largest) ** self.power
-        mean = size.mean()
+        mean = size.mean(axis=1, keepdims=True)
         # A residual of exact zero everywhere leaves a uniform choice.
-        density = (size / mean if mean > 0 else np.zeros_like(size)) + self.uniform
+        relative = np.divide(size, mean, out=np.zeros_like(size), where=mean > 0)
+        density = relative.mean(axis=0) + self.uniform
         chosen = rng.choice(len(candidates), n, replace=False, p=density / density.sum())
         return candidates[chosen]
