@@ -10,7 +10,13 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from .errors import ExpressionTypeError, NameClashError, ParameterValueError, UndeclaredSymbolError
+from .errors import (
+    ExpressionTypeError,
+    MissingCoordinateError,
+    NameClashError,
+    ParameterValueError,
+    UndeclaredSymbolError,
+)
 
 
 def as_expression(value: Any, who: str, expected: str = "a number or a SymPy expression") -> sp.Expr:
@@ -73,7 +79,34 @@ def unknown(names: str, *args: sp.Symbol) -> Any:
             str(args),
             'Write unknown("u", x, t) with symbols from coordinates().',
         )
-    return _one_or_tuple([UndefinedFunction(name, real=True)(*args) for name in _names(names, "unknown()")])
+    return _one_or_tuple([field_function(name, real=True)(*args) for name in _names(names, "unknown()")])
+
+
+class UnknownField(AppliedUndef):  # type: ignore[misc]
+    """An applied unknown that refuses derivatives in what it does not depend on.
+
+    SymPy's own functions answer 0 to these, so that a term such as u(x, t).diff(y) would vanish before any
+    check of the equation could see it. It equals the function of the same name that SymPy makes.
+    """
+
+    def diff(self, *symbols: Any, **assumptions: Any) -> sp.Expr:
+        for given in symbols:
+            variable = given[0] if isinstance(given, list | tuple | sp.Tuple) else given
+            # Parameters and the dummies of SymPy's algorithms are differentiated by in good faith.
+            if type(variable) is sp.Symbol and variable not in self.free_symbols:
+                same = variable.name in {s.name for s in self.free_symbols}
+                raise MissingCoordinateError(
+                    f"{self}.diff({variable})",
+                    f"a derivative in {', '.join(map(str, self.args))}",
+                    f"{variable}" + same * " (another symbol of this name, with other assumptions)",
+                    f"Differentiate in these, or give {self.func.__name__} this coordinate too in unknown().",
+                )
+        return super().diff(*symbols, **assumptions)
+
+
+def field_function(name: str, **assumptions: Any) -> UndefinedFunction:
+    """The function whose applications are unknowns."""
+    return UndefinedFunction(name, bases=(UnknownField,), **assumptions)
 
 
 class Parameter(sp.Symbol):  # type: ignore[misc]

@@ -26,13 +26,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from .errors import SerializationError
-from .symbols import Parameter
+from .symbols import Parameter, field_function
 
 Tree = Any
 """A JSON value: numbers, strings, lists and dictionaries."""
@@ -210,7 +210,7 @@ class _Reader:
             )
         if "function" in tree:
             args = [self.read(a, depth + 1) for a in listed(tree["args"])]
-            function = UndefinedFunction(identifier(tree["function"]), **assumptions(tree["assumptions"]))
+            function = field_function(identifier(tree["function"]), **assumptions(tree["assumptions"]))
             return function(*args)
         raise refused("a symbol, parameter or function", _short(tree))
 

@@ -173,6 +173,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.MissingCoordinateError,
         ["Initial(w)", "time t"],
     ),
+    "3 derivative in what the unknown does not depend on": (
+        lambda: problem(HEAT + w.diff(y, 2)),  # SymPy's own functions would give 0
+        errors.MissingCoordinateError,
+        ["w(x, t).diff(y)", "x, t"],
+    ),
+    "3 derivative in a symbol of the same name": (
+        lambda: problem(HEAT + sp.diff(w, x, (sp.Symbol("t"), 1))),
+        errors.MissingCoordinateError,
+        ["w(x, t).diff(t)", "other assumptions"],
+    ),
     # 4: symbols
     "4 parameter without value": (
         lambda: problem(parameters={}),
@@ -509,7 +519,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         ["left, right, bottom, top"],
     ),
     "17 a derivative that vanished unseen": (
-        lambda: problem(w.diff(t) - nu * w.diff(z, 2)),
+        lambda: problem(w.diff(t) - nu * w.diff(x).diff(z)),
         errors.OverdeterminedBoundaryError,
         ["no derivative in space", "does not depend on"],
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import pdesolve.declare as pde
-from pdesolve.declare.errors import SerializationError
+from pdesolve.declare.errors import MissingCoordinateError, SerializationError
 from pdesolve.declare.reference import Reference
 from pdesolve.declare.serialization import (
     expression_from_json,
@@ -352,3 +353,14 @@ def test_text_is_never_evaluated() -> None:
 def test_vectors_are_kept() -> None:
     flow = taylor_green().replace(vectors={"velocity": (u, v)})
     assert problem_from_json(problem_to_json(flow)).vectors == {"velocity": (u, v)}
+
+
+def test_unknowns_equal_functions_of_sympy_and_survive_pickling() -> None:
+    same = sp.Function("w", real=True)(x, t)
+    assert w == same and hash(w) == hash(same) and w.func == same.func
+    expression = w.diff(t) + nu * w * w.diff(x, 2)
+    assert pickle.loads(pickle.dumps(expression)) == expression
+    assert expression.diff(nu) == w * w.diff(x, 2)
+    assert expression.subs(w, x * t).doit() == x
+    with pytest.raises(MissingCoordinateError):
+        expression_from_json(expression_to_json(w)).diff(sp.Symbol("y", real=True))
