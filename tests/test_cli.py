@@ -182,10 +182,24 @@ def test_not_converged_is_1_and_still_writes(tmp_path: Path) -> None:
     result = run("solve", "convection", "--steps", "20", "--json", "--out", tmp_path, *settings)
     assert result.exit_code == 1, result.output
     assert last_line(result.stdout)["status"] == "NOT_FINITE"
-    assert "'convection' at x = " in result.stderr
+    assert "gradient of the loss" in result.stderr
     assert "last good state" in result.stderr
     kept = pdesolve.load(tmp_path / "convection.h5")
     assert np.isfinite(kept(np.array([[1.0, 0.5]]))).all()
+
+
+@pytest.mark.filterwarnings("default::pdesolve.solution.NotFiniteOutputWarning")
+@pytest.mark.parametrize("stop", [["--steps", "1"], ["--budget", "0.001"]])
+def test_a_march_that_stopped_early_writes_how_far_it_came(tmp_path: Path, stop: list[str]) -> None:
+    result = run("solve", "kdv", "--backend", "spectral", *stop, "--json", "--out", tmp_path)
+    assert result.exit_code == 1, result.output
+    assert last_line(result.stdout)["relative_l2"] is None
+    assert "reached" in result.stderr and "of 1" in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kdv-vtk", "kdv.h5", "kdv.png"]
+    kept = pdesolve.load(tmp_path / "kdv.h5")
+    assert kept.reached is not None and not kept.success
+    start, late = kept(np.array([[0.5, 0.0], [0.5, 0.9]]))[:, 0]
+    assert start == pytest.approx(np.cos(np.pi / 2), abs=1e-12) and np.isnan(late)
 
 
 # -- what is refused -------------------------------------------------------------------------------

@@ -25,6 +25,11 @@ class Field(ABC):
         A derivative is (index of the unknown, order in each coordinate); order zero is the value.
         """
 
+    @property
+    def end(self) -> float | None:
+        """The last time with values, of a run in time that may have stopped early; None: all are known."""
+        return None
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """All numbers that define the field, by name, for files."""

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def _title(solution: Solution) -> str:
     backend = solution.provenance.get("backend", "")
     parts = [solution.problem.name, *([f"by {backend}"] if backend else [])]
     norms = solution.error() if solution.reference is not None else solution.measured
-    if norms is not None:
+    if norms is not None and math.isfinite(norms.relative_l2):
         parts.append(f"relative L2 error {norms.relative_l2:.2g}")
     if not solution.success:
         parts.append(solution.status.name.replace("_", " ").lower())

@@ -15,14 +15,18 @@ def rows(solution: Solution) -> list[tuple[str, str]]:
     known: list[tuple[str, str]] = [
         ("status", f"{solution.status.name}. {solution.message or solution.status.value}")
     ]
+    if solution.reached is not None:
+        time = solution.problem.domain.time
+        assert time is not None
+        known.append(("reached", f"{time.coordinate} = {solution.reached:.4g} of {time.bounds[1]:.4g}"))
     norms, reference = solution.measured, solution.reference
-    if norms is not None:
+    if norms is not None and math.isfinite(norms.relative_l2):
         against = f" against {reference.description}" if reference else ""
         known.append(("relative L2", f"{norms.relative_l2:.3g}{against}"))
         known.append(("largest error", f"{norms.max:.3g} on {' × '.join(map(str, norms.shape))} points"))
         if len(norms.per_unknown) > 1:
             known.append(("by unknown", ", ".join(f"{n} {v:.3g}" for n, v in norms.per_unknown.items())))
-    elif reference is not None:
+    elif reference is not None and norms is None:
         last = next((v for v in reversed(solution.history.relative_l2) if math.isfinite(v)), None)
         value = "not measured yet: call error()" if last is None else f"{last:.3g} when last measured"
         known.append(("relative L2", f"{value} against {reference.description}"))

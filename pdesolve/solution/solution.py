@@ -162,7 +162,16 @@ class Solution:
     @property
     def success(self) -> bool:
         """True where the answer is usable as asked; see `Status.success`."""
-        return self.status.success
+        return self.status.success and self.reached is None
+
+    @property
+    def reached(self) -> float | None:
+        """The time at which a run in time stopped early; values beyond are NaN. None: it covers all times."""
+        time, end = self.problem.domain.time, self.field.end
+        if time is None or end is None:
+            return None
+        first, last = time.bounds
+        return None if end >= last - 1e-12 * (last - first) else end
 
     # -- output ------------------------------------------------------------------------------------
 

@@ -73,30 +73,33 @@ class Names:
 def point_arrays(solution: Solution, grid: Grid, names: Names) -> list[PointArray]:
     """Unknowns, vectors, residuals, and reference and error where there is one, on the points of a grid.
 
-    Values of unknowns must be finite. Where a residual or a reference is not (at a singular corner, say),
-    the array ``not_finite`` is 1 and a `NotFiniteOutputWarning` says how often.
+    Values of unknowns must be finite up to the time that the run has reached. Where they are not after it,
+    or a residual or a reference is not (at a singular corner, say), the array ``not_finite`` is 1 and a
+    `NotFiniteOutputWarning` says how often.
 
     Raises:
         OutputArrayError: an unknown is NaN or infinite.
     """
     problem, points = solution.problem, grid.points
     values = solution(points)
-    _refuse_not_finite(solution, points, values)
+    known = slice(None) if solution.reached is None else points[:, -1] <= solution.reached
+    _refuse_not_finite(solution, points[known], values[known])
     units = [unit_of(problem, u) for u in problem.unknowns]
-    arrays = [PointArray(name, values[:, k], units[k]) for k, name in enumerate(names.unknowns)]
+    scalars = [PointArray(name, values[:, k], units[k]) for k, name in enumerate(names.unknowns)]
+    vectors = []
     for vector, members in problem.vectors.items():
         indices = [problem.unknowns.index(u) for u in members]
         padded = np.zeros((len(points), 3))  # ParaView draws glyphs for three components only
         padded[:, : len(indices)] = values[:, indices]
         components = tuple(names.unknowns[i] for i in indices)
-        arrays.append(PointArray(names.vectors[vector], padded, units[indices[0]], components))
+        vectors.append(PointArray(names.vectors[vector], padded, units[indices[0]], components))
     derived = [PointArray(names.residuals[n], r) for n, r in solution.residual(points).items()]
     if solution.reference is not None:
         exact = np.asarray(solution.reference.values(points))
         for k, (reference, error) in enumerate(zip(names.references, names.errors, strict=True)):
             derived.append(PointArray(reference, exact[:, k], units[k]))
             derived.append(PointArray(error, values[:, k] - exact[:, k], units[k]))
-    return arrays + derived + _marks(derived, len(points))
+    return [*scalars, *vectors, *derived, *_marks(scalars + derived, len(points))]
 
 
 def field_data(solution: Solution) -> dict[str, Any]:
@@ -139,13 +142,13 @@ def _refuse_not_finite(solution: Solution, points: Array, values: Array) -> None
             )
 
 
-def _marks(derived: list[PointArray], n: int) -> list[PointArray]:
+def _marks(arrays: list[PointArray], n: int) -> list[PointArray]:
     mark = np.zeros(n, dtype=np.uint8)
-    for array in derived:
+    for array in arrays:
         mark |= ~np.isfinite(array.values)
     if not mark.any():
         return []
-    where = ", ".join(a.name for a in derived if not np.isfinite(a.values).all())
+    where = ", ".join(a.name for a in arrays if not np.isfinite(a.values).all())
     warnings.warn(
         f"{where}: not finite at {mark.sum()} of {n} points, marked by the array {NOT_FINITE!r}.",
         NotFiniteOutputWarning,

@@ -46,7 +46,8 @@ def write_vtk(
         solution: what to write.
         directory: a folder, made where it does not exist; other files in it stay, earlier output of the
             same problem is replaced.
-        times: increasing times of the series; by default those of the grid.
+        times: increasing times of the series; by default those of the grid. The series of a run that
+            stopped early ends where the run did.
         shape: points an axis, one number for each coordinate, or one for all; by default those of
             `default_grid`.
 
@@ -90,7 +91,7 @@ def _times(solution: Solution, grid: Grid, times: Sequence[float] | None) -> Arr
     domain = solution.problem.domain
     series = domain.time is not None and bool(domain.space)
     if times is None:
-        return grid.axes[-1] if series else None
+        return _reached(solution, grid.axes[-1]) if series else None
     found = np.asarray(times, dtype=np.float64)
     if not series or found.ndim != 1 or not len(found):
         raise UnsupportedOutputError(
@@ -108,7 +109,22 @@ def _times(solution: Solution, grid: Grid, times: Sequence[float] | None) -> Arr
             repr(times)[:80],
             "Sort them and leave out what lies outside the domain.",
         )
-    return found
+    return _reached(solution, found)
+
+
+def _reached(solution: Solution, times: Array) -> Array:
+    """The times up to where a run stopped that did not come to the end."""
+    if solution.reached is None:
+        return times
+    kept = times[times <= solution.reached]
+    if not len(kept):
+        raise UnsupportedOutputError(
+            f"write_vtk of {solution.problem.name}",
+            f"a time up to {solution.reached:g}, where the run stopped",
+            f"times from {times[0]:g}",
+            "Solve again with a larger budget, or give earlier times.",
+        )
+    return kept
 
 
 def _write_series(

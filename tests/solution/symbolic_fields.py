@@ -17,6 +17,8 @@ x, y, z, t = pde.coordinates("x y z t")
 class SymbolicField(Field):
     """Polynomials and elementary functions as a field; their amplitudes are its arrays."""
 
+    end = None
+
     def __init__(self, problem: pde.Problem, expressions: Sequence[sp.Expr], amplitude: float = 1.0) -> None:
         self.problem, self.expressions = problem, [sp.sympify(e) for e in expressions]
         self.amplitude = np.array([amplitude])

@@ -175,6 +175,23 @@ def test_unknowns_must_be_finite_and_derived_arrays_are_marked(tmp_path):
     np.testing.assert_array_equal(pyvista.read(files[1])["not_finite"], [1, *[0] * 8])
 
 
+def test_the_series_of_a_run_that_stopped_ends_where_it_did(heat, tmp_path):
+    x, t = heat.problem.coordinates
+    stopped = make_solution(heat.problem, [sp.sin(x) * sp.Piecewise((1, t <= 1), (sp.nan, True))])
+    stopped.field.end = 1.1
+    assert stopped.reached == 1.1 and "reached" in repr(stopped)
+    with pytest.warns(NotFiniteOutputWarning, match="u, .*not finite at 14 of 35"):
+        files = stopped.write_vtk(tmp_path, shape=(7, 5))
+    assert pyvista.get_reader(files[0]).time_values == [0.0, 0.5, 1.0]
+    image = pyvista.read(files[-1])
+    np.testing.assert_array_equal(image["not_finite"], image.points[:, 1] > 1)
+    with pytest.raises(UnsupportedOutputError, match="where the run stopped"):
+        stopped.write_vtk(tmp_path, times=[1.5, 2])
+    stopped.field.end = 1.6  # what was reached must be finite
+    with pytest.raises(OutputArrayError, match="NaN or inf at 7 of 7"):
+        stopped.write_vtk(tmp_path, shape=(7, 5))
+
+
 def test_a_failure_leaves_earlier_output_and_a_shorter_series_replaces_a_longer(heat, tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("mine")
     heat.write_vtk(tmp_path, shape=(5, 4))

@@ -50,6 +50,10 @@ class SpectralField(Field):
                 result[w, first] = data[:, wanted[w][0]]
         return list(result)
 
+    @property
+    def end(self) -> float:
+        return self.slabs[-1].end
+
     def arrays(self) -> dict[str, Array]:
         arrays = {
             "lower": self.lower,
