@@ -202,6 +202,61 @@ def test_a_march_that_stopped_early_writes_how_far_it_came(tmp_path: Path, stop:
     assert start == pytest.approx(np.cos(np.pi / 2), abs=1e-12) and np.isnan(late)
 
 
+MANY = """
+import numpy as np
+import pdesolve as pde
+from sympy import cos, exp, pi
+
+names = pde.coordinates("x y z w")
+t = pde.coordinates("t")
+c = names[:{count}]
+u = pde.unknown("u", *c, t)
+
+def reference(points):
+    \"\"\"Slow – and without a value at the start.\"\"\"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.exp(-points[:, -1]) * np.cos(points[:, 0]) + 0 / (points[:, -1] * {bad} + 1 - {bad})
+
+problem = pde.Problem(
+    name="många",
+    equations={{"heat!": u.diff(t) - sum(u.diff(a, 2) for a in c)}},
+    domain=pde.Box(*((a, 0, 2 * pi) for a in c)) * pde.Time(t, 0, 1),
+    conditions=[pde.Initial(u, cos(c[0])), {sides}],
+    reference=reference,
+)
+"""
+
+
+@pytest.mark.filterwarnings("default::pdesolve.solution.NotFiniteOutputWarning")
+def test_a_reference_with_holes_costs_no_files(tmp_path: Path) -> None:
+    file, out = tmp_path / "mine.py", tmp_path / "out"
+    file.write_text(MANY.format(count=1, bad=1, sides="pde.Periodic(u)"))
+    result = run("solve", file, "--backend", "spectral", "--json", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert last_line(result.stdout)["relative_l2"] is None
+    assert sorted(p.name for p in out.iterdir()) == ["många-vtk", "många.h5", "många.png"]
+    assert pdesolve.load(out / "många.h5", find_source(str(file)).make({})).success
+
+
+def test_what_paraview_cannot_show_costs_no_files(tmp_path: Path) -> None:
+    file, out = tmp_path / "mine.py", tmp_path / "out"
+    file.write_text(MANY.format(count=4, bad=0, sides="pde.Dirichlet(u, cos(c[0]) * exp(-t))"))
+    options = ["points=50", "points_boundary=20", "width=4", "depth=1", "compile=False", "adam_steps=2"]
+    settings = [word for option in options for word in ("--set", option)]
+    result = run("solve", file, "--steps", "4", "--out", out, *settings)
+    assert result.exit_code in (0, 1), result.stderr
+    assert "No VTK files: " in result.stderr and "at most three space" in result.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["många.h5", "många.png"]
+
+
+def test_a_failing_picture_costs_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdesolve.Solution, "plot", lambda self: self.nothing)
+    result = run(*SPECTRAL, "--out", tmp_path)
+    assert result.exit_code == 0
+    assert "No picture: AttributeError" in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["convection-vtk", "convection.h5"]
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 
@@ -239,6 +294,22 @@ def test_wrong_file(tmp_path: Path, content: str, words: list[str]) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     refused(run("solve", tmp_path / "nothing.py"), "no such file")
     refused(run("solve", f"{tmp_path}/"), "a folder")
+
+
+def test_names_that_no_file_can_hold_are_refused_before_work(tmp_path: Path) -> None:
+    file, out = tmp_path / "mine.py", tmp_path / "out"
+    equations = "equations=[u.diff(t) - D * u.diff(x, 2)]"
+    file.write_text(HEAT.replace(equations, equations + ', vectors={"u": (u,)}'))
+    refused(run("solve", file, "--backend", "spectral", "--out", out), "u", "different names")
+    file.write_text(HEAT.replace(equations, equations + ', vectors={"v": (u, u)}'))
+    refused(run("solve", file, "--backend", "spectral", "--out", out), "vector", "different unknowns")
+    assert not out.exists()
+
+
+def test_a_reference_that_raises_is_told_in_one_message(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAT.replace("reference=exp(-D * t) * cos(x)", "reference=lambda points: points[:, 7]"))
+    refused(run("solve", file, "--backend", "spectral"), "IndexError", "its columns are x, t")
 
 
 def test_users_file_leaves_the_interpreter_as_it_was(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..declare import PDESolveError, Problem
+from ..solution.errors import OutputPathError
 from .output import Output
 from .results import Results, file_stem, reserve
 from .settings import parse_settings, split_settings
@@ -50,6 +52,7 @@ def solve_request(request: Request, output: Output) -> int:
         results = None
         if request.out is not None:
             names = output_names(problem.name)
+            check_names(problem)
             results = stack.enter_context(reserve(request.out, names, request.overwrite))
         # Not at the top: this is what imports torch, and a wrong name is told at once.
         from ..driver import solve
@@ -66,19 +69,40 @@ def output_names(problem: str) -> list[str]:
     return [f"{stem}.h5", f"{stem}-vtk", f"{stem}.png"]
 
 
+def check_names(problem: Problem) -> None:
+    """Refuse before any work what no VTK file can name.
+
+    Raises:
+        OutputArrayError: see `Names.of`.
+    """
+    from ..solution.visualisation import Names
+
+    Names.of(problem, problem.reference is not None)
+
+
 def write(solution: Solution, results: Results, output: Output) -> list[Path]:
-    """All files of a solution, put in place together."""
-    from ..solution.errors import UnsupportedOutputError
+    """All files of a solution, put in place together.
+
+    The HDF5 file holds everything: what ParaView or a picture cannot show must not cost the run.
+    """
     from ..solution.output import explained
 
-    hdf5, vtk, picture = output_names(solution.problem.name)
+    hdf5, vtk, picture = (results.staging / name for name in output_names(solution.problem.name))
+    shown: dict[str, Callable[[], object]] = {
+        "VTK files": lambda: solution.write_vtk(vtk),
+        "picture": lambda: solution.plot().savefig(picture, dpi=150),
+    }
     with explained(results.directory):
-        solution.save(results.staging / hdf5)
-        solution.write_vtk(results.staging / vtk)
-        try:
-            solution.plot().savefig(results.staging / picture, dpi=150)
-        except UnsupportedOutputError as error:
-            output.note(f"No picture: {error}")
+        solution.save(hdf5)
+        for what, show in shown.items():
+            try:
+                show()
+            except (OSError, OutputPathError):
+                raise  # a full disk: earlier results stay
+            except PDESolveError as error:
+                output.note(f"No {what}: {error}")
+            except Exception as error:  # whatever it is, the answer is worth more
+                output.note(f"No {what}: {type(error).__name__}: {error}")
         return results.publish()
 
 

@@ -61,7 +61,7 @@ def plot(solution: Solution, figure: Figure | None = None) -> Figure:
 def _title(solution: Solution) -> str:
     backend = solution.provenance.get("backend", "")
     parts = [solution.problem.name, *([f"by {backend}"] if backend else [])]
-    norms = solution.error() if solution.reference is not None else solution.measured
+    norms = solution.measure()
     if norms is not None and math.isfinite(norms.relative_l2):
         parts.append(f"relative L2 error {norms.relative_l2:.2g}")
     if not solution.success:

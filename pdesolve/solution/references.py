@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from ..declare.domain import Array, Grid
-from ..declare.errors import ReferenceDataError
+from ..declare.errors import PDESolveError, ReferenceDataError
 from ..declare.problem import Problem
 from ..declare.reference import Reference
 from ..residual.program import Derivative, lower
@@ -133,7 +133,17 @@ class Tabulated:
 def _columns(function: Values, points: Array, problem: Problem) -> Array:
     """What a user's function returned, as (n, k) float64."""
     k = len(problem.unknowns)
-    values = np.asarray(function(points), dtype=np.float64)
+    try:
+        values = np.asarray(function(points.copy()), dtype=np.float64)
+    except PDESolveError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        raise ReferenceDataError(
+            f"reference of {problem.name}",
+            f"a function of points of shape (n, {len(problem.coordinates)}) that returns numbers",
+            f"{type(error).__name__}: {error}",
+            "Correct the function: its columns are " + ", ".join(map(str, problem.coordinates)) + ".",
+        ) from error
     if k == 1 and values.shape == (len(points),):
         values = values[:, None]
     if values.shape != (len(points), k):

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from ..declare.domain import Array, Grid
-from ..declare.errors import OutsideDomainWarning
+from ..declare.errors import OutsideDomainWarning, ReferenceDataError
 from ..declare.problem import Problem
 from ..declare.reference import as_reference
 from ..residual.program import Derivative, Program, lower
@@ -159,6 +159,15 @@ class Solution:
         chosen = self._own_reference() if reference is None else self._resolve(reference)
         return self._norms(chosen, self._grid(grid))
 
+    def measure(self) -> ErrorNorms | None:
+        """`error`, or None where there is no reference or it is not finite on the whole default grid."""
+        if self.reference is None:
+            return self.measured
+        try:
+            return self.error()
+        except ReferenceDataError:
+            return None
+
     @property
     def success(self) -> bool:
         """True where the answer is usable as asked; see `Status.success`."""
@@ -208,7 +217,7 @@ class Solution:
         Keys: problem, backend, status, relative_l2, max_error, reference, reference_error, seconds_setup,
         seconds_solve, seed, device, dtype, versions, files, parameters.
         """
-        norms = self.error() if self.reference is not None else self.measured
+        norms = self.measure()
         return {
             "problem": self.problem.name,
             "backend": self.provenance.get("backend"),

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from ..declare.domain import Array, Grid
+from ..declare.problem import Problem
 from .errors import NotFiniteOutputWarning, OutputArrayError
 from .labels import clean_all, unit_of
 
@@ -40,17 +41,25 @@ class Names:
     vectors: dict[str, str]
 
     @classmethod
-    def of(cls, solution: Solution) -> Names:
-        """The names for a solution's arrays.
+    def of(cls, problem: Problem, with_reference: bool) -> Names:
+        """The names for the arrays of a problem's solution; touches no solution, to be asked before any work.
 
         Raises:
-            OutputArrayError: two names become the same, or one becomes empty.
+            OutputArrayError: two names become the same, one becomes empty, or a vector has not one to three
+                different members.
         """
-        problem = solution.problem
+        for vector, members in problem.vectors.items():
+            if not 1 <= len(set(members)) == len(members) <= 3:
+                raise OutputArrayError(
+                    f"vector {vector!r} of {problem.name}",
+                    "one to three different unknowns",
+                    f"({', '.join(map(str, members))})",
+                    "Change Problem(vectors=...).",
+                )
         unknowns = problem.unknown_names
-        with_reference = unknowns if solution.reference is not None else ()
-        references = [f"{u}_reference" for u in with_reference]
-        errors = [f"{u}_error" for u in with_reference]
+        compared = unknowns if with_reference else ()
+        references = [f"{u}_reference" for u in compared]
+        errors = [f"{u}_error" for u in compared]
         residuals = {name: f"residual_{name}" for name in problem.equations}
         everything = [*unknowns, *references, *errors, *residuals.values(), *problem.vectors, NOT_FINITE]
         if len(set(everything)) < len(everything):

@@ -68,13 +68,13 @@ def write_vtk(
             f"{len(problem.domain.space)}",
             "Evaluate solution(points) on a slice of your choice.",
         )
-    names, stem = Names.of(solution), clean(problem.name)
+    names, stem = Names.of(problem, solution.reference is not None), clean(problem.name)
     if not stem:
         raise OutputArrayError("write_vtk", "a problem name with letters", repr(problem.name), "Rename it.")
     grid = default_grid(problem) if shape is None else problem.domain.grid(shape)
     chosen = _times(solution, grid, times)
-    if solution.reference is not None and solution.measured is None and times is None and shape is None:
-        solution.error()  # so that relative_l2 stands in the files
+    if times is None and shape is None:
+        solution.measure()  # so that relative_l2 stands in the files
     with atomic_folder(target) as folder, explained(directory):
         written = _write_series(solution, grid, chosen, names, folder, stem)
         if problem.domain.time is not None and len(problem.domain.space) == 1:
