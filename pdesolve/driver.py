@@ -194,6 +194,8 @@ def _check_arguments(
         refuse("checkpoint_every", "a number of seconds", every)
     if dtype not in ("float64", "float32"):
         refuse("dtype", "'float64' or 'float32'", dtype)
+    if dtype not in method.capabilities.dtypes:
+        refuse("dtype", f"one of {', '.join(method.capabilities.dtypes)} for {method.name!r}", dtype)
     kind = str(device).partition(":")[0]
     if kind not in method.capabilities.devices:
         refuse("device", f"one of {', '.join(method.capabilities.devices)} for {method.name!r}", device)

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import pdesolve
+from pdesolve.cli import main
 from pdesolve.cli.app import app
 from pdesolve.cli.output import plain
 from pdesolve.cli.settings import SettingError, parse_settings, split_settings
@@ -86,6 +87,16 @@ def test_solve_writes_files_that_hold_the_answer(tmp_path: Path) -> None:
     points = np.array([[1.0, 0.0], [2.0, 0.3], [6.0, 0.9]])
     loaded = pdesolve.load(out / "convection.h5")
     np.testing.assert_allclose(loaded(points)[:, 0], np.sin(points[:, 0] - 5 * points[:, 1]), atol=1e-6)
+
+
+def test_the_backends_own_estimate_stands_in_the_summary(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAT)
+    summary = last_line(run("solve", file, "--backend", "spectral", "--json").stdout)
+    assert 0 < summary["error_estimate"] <= 1e-8
+    assert "error estimate" in summary["message"]
+    assert summary["reached"] is None
+    assert summary["relative_l2_per_unknown"] == {"u": summary["relative_l2"]}
 
 
 def test_human_report_and_stdout(tmp_path: Path) -> None:
@@ -361,12 +372,50 @@ def test_bad_numbers() -> None:
         assert run(*SPECTRAL, option, value).exit_code == 2, option
     assert run(*SPECTRAL, "--device", "abacus").exit_code == 2
     assert run(*SPECTRAL, "--dtype", "float16").exit_code == 2
+    refused(run(*SPECTRAL, "--dtype", "float32"), "float64", "spectral")
 
 
 def test_error_as_json() -> None:
     result = run("solve", "bergers", "--json")
     assert result.exit_code == 2
     assert "bergers" in last_line(result.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["solve", "kdv", "--seed", "abc"], "--seed"),
+        (["solve", "kdv", "--dtype", "float16"], "float16"),
+        (["solve"], "Missing argument"),
+        (["sovle"], "sovle"),
+    ],
+)
+def test_usage_errors_as_json(
+    arguments: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, out_lines in ((arguments, 0), ([*arguments, "--json"], 1)):
+        monkeypatch.setattr(sys, "argv", ["pdesolve", *given])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert ended.value.code == 2
+        assert word in captured.err
+        assert len(captured.out.splitlines()) == out_lines
+    assert word in last_line(captured.out)["error"]
+
+
+def test_an_unexpected_error_is_told_as_json_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("pdesolve.cli.listing.list_backends", broken)
+    monkeypatch.setattr(sys, "argv", ["pdesolve", "backends", "--json"])
+    with pytest.raises(RuntimeError, match="a bug"):
+        main()
+    found = last_line(capsys.readouterr().out)
+    assert found == {"error": "a bug", "error_type": "RuntimeError"}
 
 
 # -- lists -----------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Capabilities:
     stochastic: bool = False
     open_ended: bool = False  # goes on until the budget ends: solve() sets one where none is given
     devices: tuple[str, ...] = ("cpu",)
+    dtypes: tuple[str, ...] = ("float64", "float32")
 
 
 @dataclass(frozen=True)

@@ -214,18 +214,25 @@ class Solution:
     def summary(self, files: Sequence[str | Path] = ()) -> dict[str, Any]:
         """The JSON object that ``pdesolve solve --json`` prints; null for what is not known or not finite.
 
-        Keys: problem, backend, status, relative_l2, max_error, reference, reference_error, seconds_setup,
-        seconds_solve, seed, device, dtype, versions, files, parameters.
+        Keys: problem, backend, status, message, reached, relative_l2, max_error, relative_l2_per_unknown,
+        reference, reference_error, error_estimate (the backend's own), seconds_setup, seconds_solve, seed,
+        device, dtype, versions, files, parameters.
         """
         norms = self.measure()
         return {
             "problem": self.problem.name,
             "backend": self.provenance.get("backend"),
             "status": self.status.name,
+            "message": self.message,
+            "reached": self.reached,
             "relative_l2": _finite(norms.relative_l2 if norms else None),
             "max_error": _finite(norms.max if norms else None),
+            "relative_l2_per_unknown": (
+                {name: _finite(value) for name, value in norms.per_unknown.items()} if norms else None
+            ),
             "reference": self.reference.description if self.reference else None,
             "reference_error": _finite(self.reference.error if self.reference else None),
+            "error_estimate": _finite(self.error_estimate),
             "seconds_setup": self.cost.seconds_setup,
             "seconds_solve": self.cost.seconds_solve,
             "seed": self.provenance.get("seed"),

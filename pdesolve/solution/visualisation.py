@@ -127,8 +127,15 @@ def field_data(solution: Solution) -> dict[str, Any]:
     for key in ("created", "digest", "device", "dtype"):
         if provenance.get(key):
             data[key] = [str(provenance[key])]
-    if provenance.get("seed") is not None:
-        data["seed"] = [int(provenance["seed"])]
+    if provenance.get("options"):
+        data["options"] = [f"{name} = {value!r}" for name, value in dict(provenance["options"]).items()]
+    for key in ("seed", "steps", "answer_step", "threads"):
+        if provenance.get(key) is not None:
+            data[key] = [int(provenance[key])]
+    if provenance.get("budget") is not None:
+        data["budget"] = [float(provenance["budget"])]
+    data["seconds_setup"] = [solution.cost.seconds_setup]
+    data["seconds_solve"] = [solution.cost.seconds_solve]
     if solution.reference is not None:
         data["reference"] = [solution.reference.description]
         data["reference_error"] = [float(solution.reference.error)]

@@ -69,6 +69,12 @@ def test_run_provenance_is_in_the_field_data(heat, tmp_path):
     assert data["equations"][0].endswith("= 0")
     assert list(data["backend"]) == ["symbolic"]
     assert data["seed"][0] == 3
+    assert list(data["options"]) == ["width = 4"]
+    assert (data["seconds_setup"][0], data["seconds_solve"][0]) == (1.0, 2.5)
+    run = {"budget": 2.5, "steps": 10, "answer_step": 7, "threads": 2}
+    again = make_solution(heat.problem, [0], provenance={**heat.provenance, **run})
+    found = pyvista.read(again.write_vtk(tmp_path / "again", shape=3)[1]).field_data
+    assert {key: found[key][0] for key in run} == run
     assert list(data["status"]) == ["BUDGET_EXHAUSTED"]
     assert data["relative_l2"][0] == heat.error().relative_l2
     assert list(data["versions"]) == ["pdesolve 0.1.0"]

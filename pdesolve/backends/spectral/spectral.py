@@ -87,7 +87,7 @@ class Spectral(Backend):
 
     name: ClassVar[str] = "spectral"
     summary: ClassVar[str] = "Fourier ETDRK4 on periodic boxes, with a refinement error estimate"
-    capabilities: ClassVar[Capabilities] = Capabilities(time_marching=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(time_marching=True, dtypes=("float64",))
     citations: ClassVar[tuple[str, ...]] = (
         "S. M. Cox, P. C. Matthews: Exponential time differencing for stiff systems. "
         "J. Comput. Phys. 176 (2002) 430-455.",
