@@ -215,6 +215,19 @@ class Domain:
             points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
         return points
 
+    def cover(self, n: int, part: str = INSIDE) -> Array:
+        """``n`` points (n, d) of a part, always the same: two extreme corners, the centre, an even cover."""
+        d = len(self.axes)
+        roots = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0])
+        unit = (np.arange(n)[:, None] * np.resize(roots, d) + 0.3) % 1.0
+        unit[: min(n, 3)] = np.array([0.0, 0.5, 1.0])[: min(n, 3), None]
+        lower, upper = self.bounds.T
+        points = lower + unit * (upper - lower)
+        if part != INSIDE:
+            face = self.face(part)
+            points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
+        return np.asarray(points)
+
     def grid(self, shape: int | Sequence[int]) -> Grid:
         """A tensor grid with end points, ``shape`` points an axis."""
         counts = [shape] * len(self.axes) if isinstance(shape, int) else list(shape)

@@ -31,6 +31,9 @@ from .symbols import Parameter, applied_functions, as_expression
 DATA = sp.Symbol("data", real=True)
 """Stands in a term's expression for values that come from a function or from observations."""
 
+FINGERPRINT_POINTS = 64
+"""Points of each part at which a function given as data is told from another one."""
+
 MultiIndex = tuple[int, ...]
 """Derivative order in each coordinate, in the order of the domain: (2, 0) is u_xx of u(x, t)."""
 
@@ -276,6 +279,7 @@ class Problem:
             self.name,
             {name: sp.srepr(e) for name, e in self.equations.items()},
             [(a.coordinate.name, sp.srepr(a.lower), sp.srepr(a.upper), a.is_time) for a in self.domain.axes],
+            [str(u) for u in self.unknowns],
             [_describe(c, self.domain) for c in self.conditions],
             sorted((str(k), sp.srepr(sp.sympify(v))) for k, v in self.parameters.items()),
         ]
@@ -353,9 +357,26 @@ def _describe(condition: Condition, domain: Domain) -> list[str]:
     elif isinstance(value, sp.Basic):
         text = sp.srepr(value)
     else:
-        text = getattr(value, "__qualname__", type(value).__qualname__)
+        text = _fingerprint(value, condition, domain)
     extra = [str(getattr(condition, name, "")) for name in ("a", "b", "at", "noise", "order")]
     return [condition.kind, str(condition.unknown), ",".join(condition.parts(domain)), text, *extra]
+
+
+def _fingerprint(function: Callable[[Array], Array] | None, condition: Condition, domain: Domain) -> str:
+    """A function by its values where it holds: all lambdas have one name. No data: an empty text."""
+    if function is None:
+        return ""
+    digest = hashlib.sha256()
+    for part in condition.parts(domain) or (INSIDE,):
+        points = domain.cover(FINGERPRINT_POINTS, part)
+        for coordinate, value in getattr(condition, "at", {}).items():
+            points[:, domain.axis_index(coordinate)] = float(value)
+        values = np.asarray(function(points), dtype=np.float64)
+        # Ten digits of the largest value: the last ones differ between machines.
+        scale = float(np.abs(values).max(initial=0.0))
+        rounded = np.round(values / (scale or 1.0), 10) + 0.0
+        digest.update(f"{part} {scale:.9e} {rounded.tolist()}".encode())
+    return digest.hexdigest()
 
 
 __all__ = ["DATA", "MultiIndex", "Problem", "Reference", "Term"]

@@ -364,3 +364,15 @@ def test_unknowns_equal_functions_of_sympy_and_survive_pickling() -> None:
     assert expression.subs(w, x * t).doit() == x
     with pytest.raises(MissingCoordinateError):
         expression_from_json(expression_to_json(w)).diff(sp.Symbol("y", real=True))
+
+
+def test_the_digest_tells_functions_and_orders_of_unknowns_apart() -> None:
+    def with_data(function: Callable[[Any], Any]) -> str:
+        return heat().replace(conditions=[pde.Initial(w, function), pde.Dirichlet(w, 0)]).digest
+
+    first = with_data(lambda points: np.sin(np.pi * points[:, 0]))
+    assert first == with_data(lambda points: np.sin(points[:, 0] * np.pi))
+    assert first != with_data(lambda points: np.sin(np.pi * points[:, 0]) ** 3)
+    assert first != with_data(lambda points: 2 * np.sin(np.pi * points[:, 0]))
+    flow = taylor_green()
+    assert flow.digest != flow.replace(unknowns=flow.unknowns[::-1]).digest

@@ -105,19 +105,11 @@ class Facts:
     # -- numbers -----------------------------------------------------------------------------------
 
     def points(self, n: int = 5, part: str = INSIDE, fixed: dict[int, float] | None = None) -> Array:
-        """``n`` points (n, d) of a part: both extreme corners, the centre, then an even cover."""
-        d = len(self.domain.axes)
-        steps = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0])
-        unit = (np.arange(n)[:, None] * np.resize(steps, d) + 0.3) % 1.0
-        unit[: min(n, 3)] = np.array([0.0, 0.5, 1.0])[: min(n, 3), None]
-        lower, upper = self.domain.bounds.T
-        points = lower + unit * (upper - lower)
-        if part != INSIDE:
-            face = self.domain.face(part)
-            points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
+        """``n`` points (n, d) of a part, as `Domain.cover` gives them, some coordinates fixed."""
+        points = self.domain.cover(n, part)
         for axis, value in (fixed or {}).items():
             points[:, axis] = value
-        return np.asarray(points)
+        return points
 
     def values(self, condition: Condition, points: Array) -> Array:
         """A condition's data at points (n, d), shape (n,).
