@@ -261,6 +261,31 @@ def inverse_heat() -> pde.Problem:
     )
 
 
+def inverse_source() -> pde.Problem:
+    """The unknown source balances the flux at its true value 0 alone, not at its start."""
+    k = pde.parameter("k", unknown=True, start=1.0)
+    return pde.Problem(
+        "inverse-source",
+        s.diff(x, 2) + s.diff(y, 2) - k,
+        SQUARE,
+        [pde.Neumann(s, 0), pde.Observations(s, SQUARE.sample(4, np.random.default_rng(0)), np.ones(4))],
+    )
+
+
+def inverse_flux() -> pde.Problem:
+    k = pde.parameter("k", unknown=True, start=1.0)
+    return pde.Problem(
+        "inverse-flux",
+        s.diff(x, 2) + s.diff(y, 2) - 2,
+        SQUARE,
+        [
+            pde.Neumann(s, k, on=("left", "right")),
+            pde.Neumann(s, 0, on=("bottom", "top")),
+            pde.Observations(s, SQUARE.sample(4, np.random.default_rng(0)), np.ones(4)),
+        ],
+    )
+
+
 GOOD: list[Callable[[], pde.Problem]] = [
     heat,
     heat_robin,
@@ -284,4 +309,6 @@ GOOD: list[Callable[[], pde.Problem]] = [
     reaction_diffusion,
     acoustics,
     inverse_heat,
+    inverse_source,
+    inverse_flux,
 ]

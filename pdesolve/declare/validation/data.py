@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -18,6 +19,7 @@ from ..errors import (
     PeriodicityWarning,
     PressureGaugeError,
 )
+from ..symbols import Parameter
 from .boundaries import is_held
 from .facts import Equation, Facts, Node, names
 
@@ -107,19 +109,28 @@ def _divergence(facts: Facts, equation: Equation) -> dict[Node, float] | None:
         if axis is None or axis >= space or sum(index) != index[axis] or index[axis] > 2:
             return None
         coefficient = equation.coefficient((k, index))
-        if not coefficient.is_number:
+        if not coefficient.is_number or is_to_be_found(facts, equation.source):
             return None
         wanted = Neumann if index[axis] == 2 else Dirichlet
         unknown = facts.problem.unknowns[k]
         for face in facts.domain.faces:
-            given = any(isinstance(c, wanted) for c in facts.on(unknown, face.name))
+            given = [c for c in facts.on(unknown, face.name) if isinstance(c, wanted)]
             if face.axis == axis and not given and axis not in facts.problem.periodic_axes(unknown):
+                return None
+            if any(is_to_be_found(facts, c.value) for c in given):
                 return None
         fluxes[(k, index)] = float(coefficient)
     first = [node for node in fluxes if sum(node[1]) == 1]
     if first and not len({k for k, _ in first}) == len(first) == len(fluxes) == space > 1:
         return None
     return fluxes
+
+
+def is_to_be_found(facts: Facts, data: Any) -> bool:
+    """True for data that hold a parameter to be identified: a start value proves nothing of them."""
+    return isinstance(data, sp.Expr) and any(
+        isinstance(s, Parameter) and s.unknown for s in facts.problem.substitute(data).free_symbols
+    )
 
 
 def _imbalance(
