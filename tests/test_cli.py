@@ -175,14 +175,18 @@ def test_users_function_takes_parameters(tmp_path: Path) -> None:
     assert last_line(result.stdout)["relative_l2"] < 1e-8
 
 
+@pytest.mark.filterwarnings("default::pdesolve.cli.sources.ReferenceDroppedWarning")
 def test_stale_reference_is_dropped(tmp_path: Path) -> None:
     """A closed form with the old value in it must not be scored against."""
     file = tmp_path / "mine.py"
     file.write_text(HEAT.replace("exp(-D * t)", "exp(-0.1 * t)"))
     kept = last_line(run("solve", file, "--backend", "spectral", "--json").stdout)
     assert kept["relative_l2"] < 1e-8
-    dropped = last_line(run("solve", file, "--backend", "spectral", "--json", "--set", "D=0.7").stdout)
-    assert dropped["relative_l2"] is None
+    dropped = run("solve", file, "--backend", "spectral", "--json", "--set", "D=0.7")
+    assert last_line(dropped.stdout)["relative_l2"] is None
+    assert (
+        "reference of 'my heat' is not used" in dropped.stderr and "value in the file of D" in dropped.stderr
+    )
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -5,7 +5,6 @@ Exit status: 0 solved, 1 not converged (the best state is still written), 2 bad 
 
 from __future__ import annotations
 
-
 import sys
 
 INTERRUPTED = 130

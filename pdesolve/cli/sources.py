@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,14 @@ from types import ModuleType
 from typing import Any
 
 from ..declare import Problem
-from ..declare.errors import ParameterValueError, PDESolveError
+from ..declare.errors import ParameterValueError, PDESolveError, PDESolveWarning
 
 MODULE = "pdesolve_user_problem"
 """Name under which a user's file runs; not ``__main__``, so that a guarded script part stays quiet."""
+
+
+class ReferenceDroppedWarning(PDESolveWarning):
+    """A parameter was changed that a problem's reference does not mention: the error is not measured."""
 
 
 class ProblemFileError(PDESolveError):
@@ -96,6 +101,12 @@ def _with(problem: Problem, values: Mapping[str, Any]) -> Problem:
     if reference is not None and reference.backend is None:
         symbols = {s for e in reference.expressions or () for s in e.free_symbols}
         if not changed <= symbols:
+            warnings.warn(
+                f"The reference of {problem.name!r} is not used: it may belong to the value in the file of "
+                f"{', '.join(sorted(map(str, changed - symbols)))}, which --set has changed.",
+                ReferenceDroppedWarning,
+                stacklevel=2,
+            )
             reference = None
     return problem.replace(parameters=parameters, reference=reference)
 

@@ -22,6 +22,8 @@ def check_writable(path: str | Path, *, directory: bool = False) -> Path:
             or the nearest existing folder does not permit writing.
     """
     try:
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(f"{type(path).__name__}, not a path")
         if "\0" in str(path):
             raise ValueError("a null byte in the name")
         target = Path(path).expanduser().absolute()

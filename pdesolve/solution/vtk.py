@@ -92,13 +92,16 @@ def _times(solution: Solution, grid: Grid, times: Sequence[float] | None) -> Arr
     series = domain.time is not None and bool(domain.space)
     if times is None:
         return _reached(solution, grid.axes[-1]) if series else None
-    found = np.asarray(times, dtype=np.float64)
+    try:
+        found = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
     if not series or found.ndim != 1 or not len(found):
         raise UnsupportedOutputError(
             f"write_vtk of {solution.problem.name}",
-            "times for a problem in space and time, at least one",
+            "a list of times, for a problem in space and time",
             repr(times)[:80],
-            "Leave times= out for a steady problem.",
+            "Write times=[0, 0.5]; leave it out for a steady problem.",
         )
     assert domain.time is not None
     start, end = domain.time.bounds

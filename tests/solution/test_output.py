@@ -71,6 +71,14 @@ def test_unwritable_places_are_refused_without_touching_anything(tmp_path, direc
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize("path", [None, 3, b"u.h5"])
+def test_what_is_no_path_is_refused(heat, path):
+    with pytest.raises(OutputPathError, match="not a path"):
+        heat.save(path)
+    with pytest.raises(OutputPathError, match="not a path"):
+        heat.write_vtk(path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)

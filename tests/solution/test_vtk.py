@@ -101,6 +101,13 @@ def test_times_are_kept_to_the_last_bit(heat, tmp_path):
     assert all((tmp_path / name).is_file() for name in names)
 
 
+@pytest.mark.parametrize("times", ["abc", 0.5, [[0.1]], [], [0.1, None]])
+def test_what_is_no_list_of_times_is_refused(heat, tmp_path, times):
+    with pytest.raises(UnsupportedOutputError, match="a list of times|increasing"):
+        heat.write_vtk(tmp_path, times=times)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_vectors_have_three_components_with_names(flow, tmp_path):
     files = flow.write_vtk(tmp_path, shape=(7, 9, 2))
     assert [f.name for f in files] == ["taylor_green.pvd", "taylor_green_0000.vti", "taylor_green_0001.vti"]
