@@ -154,5 +154,9 @@ class CompatibilityWarning(PDESolveWarning):
     """Initial and boundary data disagree where they meet."""
 
 
+class InflowWarning(PDESolveWarning):
+    """A face without a condition, where the solution itself decides whether it enters there."""
+
+
 class OutsideDomainWarning(PDESolveWarning):
     """Points outside the domain were evaluated; their values are NaN."""

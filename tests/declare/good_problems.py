@@ -286,6 +286,16 @@ def inverse_flux() -> pde.Problem:
     )
 
 
+def stretching() -> pde.Problem:
+    """The characteristics leave at both ends: no condition is due there."""
+    return pde.Problem("stretching", w.diff(t) + x * w.diff(x), LINE, [pde.Initial(w, sin(pi * x))])
+
+
+def convection_out() -> pde.Problem:
+    conditions = [pde.Initial(w, sin(pi * x)), pde.Dirichlet(w, 0, on="left")]
+    return pde.Problem("convection-out", w.diff(t) + 30 * w.diff(x), LINE, conditions)
+
+
 GOOD: list[Callable[[], pde.Problem]] = [
     heat,
     heat_robin,
@@ -311,4 +321,6 @@ GOOD: list[Callable[[], pde.Problem]] = [
     inverse_heat,
     inverse_source,
     inverse_flux,
+    stretching,
+    convection_out,
 ]

@@ -11,7 +11,7 @@ from good_problems import LINE, allen_cahn, convection, heat, t, w, x
 from sympy import pi, sin
 
 import pdesolve.declare as pde
-from pdesolve.declare.errors import CompatibilityWarning, PDESolveWarning, PeriodicityWarning
+from pdesolve.declare.errors import CompatibilityWarning, InflowWarning, PDESolveWarning, PeriodicityWarning
 
 
 def test_initial_data_that_jump_across_a_periodic_face() -> None:
@@ -78,4 +78,10 @@ def test_the_warning_points_at_the_declaration() -> None:
             LINE,
             [pde.Initial(w, 1), pde.Dirichlet(w, 0, on=("left", "right"))],
         )
+    assert caught[0].filename == __file__
+
+
+def test_a_speed_that_depends_on_the_solution_warns_of_inflow() -> None:
+    with pytest.warns(InflowWarning, match="left, right") as caught:
+        pde.Problem("inviscid", w.diff(t) + w * w.diff(x), LINE, [pde.Initial(w, x)])
     assert caught[0].filename == __file__

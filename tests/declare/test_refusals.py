@@ -450,7 +450,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
     "15 first order with none": (
         lambda: problem(w.diff(t) + w.diff(x), [START]),
         errors.MissingBoundaryConditionError,
-        ["inflow", "left, right"],
+        ["inflow", "none on left", "speed 1"],
+    ),
+    "15 a condition on the outflow alone": (
+        lambda: problem(w.diff(t) - x * w.diff(x), [START, pde.Dirichlet(w, 0, on="right")]),
+        errors.MissingBoundaryConditionError,
+        ["inflow", "none on left", "speed 1"],
     ),
     "15 first-order system with none": (
         lambda: problem(

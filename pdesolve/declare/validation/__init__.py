@@ -32,6 +32,7 @@ CHECKS: tuple[Callable[[Facts], None], ...] = (
     data.check_values,
     data.check_gauge,
     data.check_balance,
+    boundaries.warn_inflow,
     data.warn_periodic_jump,
     data.warn_initial_mismatch,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
@@ -12,6 +13,7 @@ from ..conditions import BoundaryCondition, Dirichlet, Initial, Neumann, Periodi
 from ..domain import INITIAL, Face
 from ..errors import (
     DuplicateConditionError,
+    InflowWarning,
     InitialConditionError,
     InitialOrderError,
     MissingBoundaryConditionError,
@@ -19,7 +21,7 @@ from ..errors import (
     RobinCoefficientError,
     UnknownPartError,
 )
-from .facts import Facts, names
+from .facts import Facts, names, warn
 
 
 def check_parts(facts: Facts) -> None:
@@ -217,6 +219,9 @@ def _check_first_order(facts: Facts) -> None:
         return
     space = range(len(facts.domain.space))
     highest = {axis: max(facts.order(u, axis) for u in problem.unknowns) for axis in space}
+    if _is_transport(facts):
+        _check_inflow(facts)
+        return
     if len(problem.unknowns) == 1:
         groups = [list(space)] if max(highest.values(), default=0) == 1 else []
     else:
@@ -233,6 +238,60 @@ def _check_first_order(facts: Facts) -> None:
                 f"none on {names(faces)}",
                 f'Add for instance Dirichlet({u}, 0, on="{faces[0]}"), or Periodic({u}).',
             )
+
+
+def _check_inflow(facts: Facts) -> None:
+    """u_t + c·∇u + … = 0 needs u on the faces where c·n < 0."""
+    entering = [(face, speed) for face, speed in _inflow(facts) if speed is not None]
+    if entering:
+        u, (face, speed) = facts.problem.unknowns[0].func.__name__, entering[0]
+        raise MissingBoundaryConditionError(
+            f"{facts.who}, {u}",
+            "a condition on the inflow part of a first-order equation",
+            f"none on {names(face for face, _ in entering)}, where it enters with speed {speed:.3g}",
+            f'Add for instance Dirichlet({u}, 0, on="{face}"), or Periodic({u}).',
+        )
+
+
+def warn_inflow(facts: Facts) -> None:
+    """Where the solution decides whether it enters, some condition is likely to be missing."""
+    if not _is_transport(facts) or facts.observed:
+        return
+    unknown = facts.problem.unknowns[0]
+    if facts.of(unknown, BoundaryCondition) or facts.of(unknown, Value):
+        return
+    undecided = [face for face, _ in _inflow(facts)]
+    if undecided:
+        warn(
+            f"{facts.who}: no condition on {names(undecided)}, where the speed depends on the solution. "
+            f"Where {unknown.func.__name__} enters, its values are needed: add Dirichlet there.",
+            InflowWarning,
+        )
+
+
+def _is_transport(facts: Facts) -> bool:
+    """One unknown, of first order in time and in space."""
+    if len(facts.problem.unknowns) > 1 or any(sum(index) > 1 for _, index in facts.orders):
+        return False
+    return facts.order(facts.problem.unknowns[0], facts.time_axis) == 1
+
+
+def _inflow(facts: Facts) -> Iterator[tuple[str, float | None]]:
+    """Faces without a condition where u_t + c·∇u + … = 0 enters, with the speed: None where u decides."""
+    unknown, equation = facts.problem.unknowns[0], facts.equations[0]
+    time = len(facts.domain.axes) - 1
+    nodes = {index.index(1): (k, index) for k, index in equation.symbols if sum(index)}
+    for face in facts.domain.faces:
+        periodic = face.axis in facts.problem.periodic_axes(unknown)
+        if face.axis not in nodes or periodic or facts.on(unknown, face.name):
+            continue
+        speed = equation.coefficient(nodes[face.axis]) / equation.coefficient(nodes[time])
+        if speed.free_symbols & set(equation.symbols.values()):
+            yield face.name, None
+            continue
+        inward = -face.side * facts.evaluate(speed, facts.points(64, face.name))
+        if (inward > 1e-12).any():
+            yield face.name, float(np.nanmax(inward))
 
 
 def is_held(facts: Facts, unknown: AppliedUndef) -> bool:

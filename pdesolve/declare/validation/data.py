@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -21,7 +20,7 @@ from ..errors import (
 )
 from ..symbols import Parameter
 from .boundaries import is_held
-from .facts import Equation, Facts, Node, names
+from .facts import Equation, Facts, Node, names, warn
 
 TOLERANCE = 1e-8
 """Relative mismatch of data beyond which it is no round-off."""
@@ -191,7 +190,7 @@ def warn_periodic_jump(facts: Facts) -> None:
             left, right = facts.values(condition, lower), facts.values(condition, upper)
             scale = max(float(np.max(np.abs(v))) for v in (left, right, *_inside(facts, condition)))
             if message := _jump(condition.who, coordinate, left - right, scale):
-                _warn(message, PeriodicityWarning)
+                warn(message, PeriodicityWarning)
     for equation in facts.equations:
         for axis in sorted(
             {a for k, _ in equation.symbols for a in problem.periodic_axes(problem.unknowns[k])}
@@ -208,7 +207,7 @@ def warn_periodic_jump(facts: Facts) -> None:
             inside = facts.evaluate(fixed, facts.points(16))
             finite = [np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in (left, right, inside)]
             if message := _jump(equation.who, coordinate, left - right, float(max(finite))):
-                _warn(message, PeriodicityWarning)
+                warn(message, PeriodicityWarning)
 
 
 def _inside(facts: Facts, condition: Initial) -> Iterator[Array]:
@@ -252,14 +251,9 @@ def warn_initial_mismatch(facts: Facts) -> None:
                 if size > TOLERANCE * max(scale, float(np.abs(boundary).max())):
                     sizes[part] = size
             if sizes:
-                _warn(
+                warn(
                     f"{condition.who} on {names(sizes)}: differs from the initial condition by "
                     f"{max(sizes.values()):.3g} at the start. The solution has a layer there: make the data "
                     "agree if none is meant.",
                     CompatibilityWarning,
                 )
-
-
-def _warn(message: str, category: type[Warning]) -> None:
-    # _warn, check, validate, __post_init__, __init__: the sixth frame is the user's Problem(...).
-    warnings.warn(message, category, stacklevel=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -202,6 +203,12 @@ def vanishes(e: sp.Expr) -> bool:
     if not all(term.is_number and term.is_finite for term in terms):
         return False
     return bool(abs(sp.Add(*terms)) <= 1e-10 * sp.Add(*map(abs, terms)))
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn the user who declares the problem; for checks that are in `CHECKS` themselves."""
+    # warn, check, validate, __post_init__, __init__: the sixth frame is the user's Problem(...).
+    warnings.warn(message, category, stacklevel=6)
 
 
 def names(items: Any) -> str:
