@@ -130,12 +130,16 @@ def test_summary_is_the_contract_and_strict_json(heat):
     assert set(summary) == {
         *("problem", "backend", "status", "relative_l2", "max_error", "reference", "reference_error"),
         *("seconds_setup", "seconds_solve", "seed", "device", "dtype", "versions", "files", "parameters"),
+        *("message", "reached", "relative_l2_per_unknown", "error_estimate"),
     }
+    assert summary["relative_l2_per_unknown"] == {"u": summary["relative_l2"]}
     assert summary["relative_l2"] == pytest.approx(0.01)
     assert summary["reference"] == "closed form"
     assert summary["status"] == "BUDGET_EXHAUSTED"
     assert summary["files"] == ["out/u.h5"]
-    without = make_solution(heat.problem, [0], reference=None, provenance={}).summary()
+    without = make_solution(heat.problem, [0], reference=None, provenance={}, error_estimate=0.25).summary()
+    assert without["error_estimate"] == 0.25
+    assert without["relative_l2_per_unknown"] is None
     assert without["relative_l2"] is None
     assert without["reference"] is None
     assert without["backend"] is None

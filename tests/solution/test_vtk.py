@@ -103,7 +103,7 @@ def test_times_are_kept_to_the_last_bit(heat, tmp_path):
 
 @pytest.mark.parametrize("times", ["abc", 0.5, [[0.1]], [], [0.1, None]])
 def test_what_is_no_list_of_times_is_refused(heat, tmp_path, times):
-    with pytest.raises(UnsupportedOutputError, match="a list of times|increasing"):
+    with pytest.raises(UnsupportedOutputError, match=r"a list of times|increasing"):
         heat.write_vtk(tmp_path, times=times)
     assert list(tmp_path.iterdir()) == []
 
