@@ -296,6 +296,29 @@ def convection_out() -> pde.Problem:
     return pde.Problem("convection-out", w.diff(t) + 30 * w.diff(x), LINE, conditions)
 
 
+def stream_function() -> pde.Problem:
+    """Both conditions of a wall are on the stream function, none on the vorticity."""
+    transport = s.diff(y) * sq.diff(x) - s.diff(x) * sq.diff(y)
+    return pde.Problem(
+        "stream-function",
+        [s.diff(x, 2) + s.diff(y, 2) + sq, transport - (sq.diff(x, 2) + sq.diff(y, 2)) / Re],
+        SQUARE,
+        [
+            pde.Dirichlet(s, 0),
+            pde.Neumann(s, 0, on=("left", "right", "bottom")),
+            pde.Neumann(s, 1, on="top"),
+        ],
+        {Re: 100},
+    )
+
+
+def airy() -> pde.Problem:
+    """An initial value problem in space: value and slope at the left."""
+    f = pde.unknown("f", x)
+    start = [pde.Dirichlet(f, 0.355, on="left"), pde.Neumann(f, 0.259, on="left")]
+    return pde.Problem("airy", f.diff(x, 2) - x * f, pde.Interval(x, 0, 1), start)
+
+
 GOOD: list[Callable[[], pde.Problem]] = [
     heat,
     heat_robin,
@@ -323,4 +346,6 @@ GOOD: list[Callable[[], pde.Problem]] = [
     inverse_flux,
     stretching,
     convection_out,
+    stream_function,
+    airy,
 ]

@@ -12,6 +12,7 @@ import sympy as sp
 from good_problems import (
     LINE,
     SQUARE,
+    airy,
     burgers,
     heat,
     kdv_on_an_interval,
@@ -21,6 +22,7 @@ from good_problems import (
     poisson_neumann,
     s,
     sq,
+    stream_function,
     su,
     sv,
     t,
@@ -451,6 +453,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         lambda: problem(w.diff(t) + w.diff(x), [START]),
         errors.MissingBoundaryConditionError,
         ["inflow", "none on left", "speed 1"],
+    ),
+    "15 a wall with one condition for two unknowns": (
+        lambda: stream_function().replace(conditions=[pde.Dirichlet(s, 0)]),
+        errors.MissingBoundaryConditionError,
+        ["too few on"],
+    ),
+    "16 more conditions than the order at both ends": (
+        added(airy, pde.Dirichlet(airy().unknowns[0], 0, on="right")),
+        errors.DuplicateConditionError,
+        ["2 conditions at both ends"],
+    ),
+    "16 three conditions on a wall of two unknowns": (
+        added(stream_function, pde.Dirichlet(sq, 0)),
+        errors.OverdeterminedBoundaryError,
+        ["Dirichlet and Neumann on all faces"],
     ),
     "15 a condition on the outflow alone": (
         lambda: problem(w.diff(t) - x * w.diff(x), [START, pde.Dirichlet(w, 0, on="right")]),

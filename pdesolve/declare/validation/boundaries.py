@@ -129,9 +129,21 @@ def _value_and_flux(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
 
 
 def _too_many(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
-    """More than the order along the axis allows: (m + 1)/2 at one end, m in total for odd m."""
-    allowed = max(1, (facts.order(unknown, face.axis) + 1) // 2)
-    return len(facts.on(unknown, face.name)) > allowed
+    """More than the order along the axis allows: (m + 1)/2 at one end, m in total for odd m.
+
+    An ordinary equation allows m at one end; unknowns that stand for each other's derivatives, the sum.
+    """
+    order = facts.order(unknown, face.axis)
+    if facts.is_ordinary and order >= 2:
+        return _at_both_ends(facts, unknown, face.axis) > order
+    chain = facts.chain(unknown)
+    allowed = sum((facts.order(u, face.axis) + 1) // 2 for u in chain)
+    return sum(len(facts.on(u, face.name)) for u in chain) > max(1, allowed)
+
+
+def _at_both_ends(facts: Facts, unknown: AppliedUndef, axis: int) -> int:
+    """How many conditions stand on the two faces of an axis together."""
+    return sum(len(facts.on(unknown, face.name)) for face in facts.domain.faces if face.axis == axis)
 
 
 def check_duplicates(facts: Facts) -> None:
@@ -152,16 +164,19 @@ def check_duplicates(facts: Facts) -> None:
                 )
             if _too_many(facts, unknown, face) or max(kinds.values(), default=0) > 1:
                 order = facts.order(unknown, face.axis)
+                allowed = f"{max(1, (order + 1) // 2)} condition(s)"
+                if facts.is_ordinary and order >= 2:
+                    allowed = f"{order} conditions at both ends together,"
                 raise DuplicateConditionError(
                     f"{who} on {face.name}",
-                    f"at most {max(1, (order + 1) // 2)} condition(s) of different kinds (order {order})",
+                    f"at most {allowed} of different kinds (order {order})",
                     names(kind for kind, n in kinds.items() for _ in range(n)),
                     "Drop one, or limit each to its faces by on=...",
                 )
         for axis in range(len(facts.domain.space)):
             order = facts.order(unknown, axis)
             pair = [face.name for face in facts.domain.faces if face.axis == axis]
-            total = sum(len(facts.on(unknown, face)) for face in pair)
+            total = _at_both_ends(facts, unknown, axis)
             if order % 2 and 3 <= order < total:
                 raise DuplicateConditionError(
                     f"{who} on {names(pair)}",
@@ -205,8 +220,11 @@ def _needed(facts: Facts, unknown: AppliedUndef) -> Iterator[tuple[str, int, int
         if order < 2 or axis in facts.problem.periodic_axes(unknown):
             continue
         faces = [face.name for face in facts.domain.faces if face.axis == axis]
-        counts = {face: len(facts.on(unknown, face)) for face in faces}
-        short = [face for face in faces if counts[face] < order // 2]
+        if facts.is_ordinary and _at_both_ends(facts, unknown, axis) >= order:
+            continue
+        chain = facts.chain(unknown)
+        counts = {face: sum(len(facts.on(u, face)) for u in chain) for face in faces}
+        short = [face for face in faces if counts[face] < sum(facts.order(u, axis) // 2 for u in chain)]
         if not short and order % 2 and sum(counts.values()) < order:
             short = [face for face in faces if counts[face] == min(counts.values())]
         yield from ((face, order, axis) for face in short)

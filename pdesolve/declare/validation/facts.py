@@ -88,6 +88,36 @@ class Facts:
             c for c in self.of(unknown, BoundaryCondition) for name in c.parts(self.domain) if name == part
         ]
 
+    def chain(self, unknown: AppliedUndef) -> list[AppliedUndef]:
+        """The unknown and those that equations give by derivatives of each other.
+
+        In ∇²s = -ω, ω stands for derivatives of s: the two are of fourth order together, and conditions on s
+        may take the place of conditions on ω.
+        """
+        joined = [self.problem.unknowns.index(unknown)]
+        for member in joined:  # grows while it is walked
+            partners = {k for pair in self._substitutes if member in pair for k in pair}
+            joined += sorted(partners.difference(joined))
+        return [self.problem.unknowns[k] for k in joined]
+
+    @cached_property
+    def _substitutes(self) -> list[tuple[int, int]]:
+        """(ω, s) where an equation is linear in ω, without derivative, and of second order or more in s."""
+        return [
+            (k, other)
+            for equation in self.equations
+            for k, index in equation.symbols
+            if not sum(index)
+            and not equation.coefficient((k, index)).free_symbols & set(equation.symbols.values())
+            for other in {j for j, order in equation.symbols if sum(order[: len(self.domain.space)]) > 1}
+            if other != k
+        ]
+
+    @cached_property
+    def is_ordinary(self) -> bool:
+        """One unknown of one coordinate in space: its conditions may all stand at one end."""
+        return self.domain.time is None and len(self.domain.space) == len(self.problem.unknowns) == 1
+
     @cached_property
     def observed(self) -> bool:
         """True for inverse problems, where measurements stand in for missing conditions."""
