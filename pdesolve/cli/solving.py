@@ -60,7 +60,7 @@ def solve_request(request: Request, output: Output) -> int:
         solution = solve(problem, request.backend, throw=False, **request.run, **options)
         written = [] if results is None else write(solution, results, output)
     report(solution, written, output)
-    return 0 if solution.status.success else NOT_CONVERGED
+    return 0 if solution.success else NOT_CONVERGED
 
 
 def output_names(problem: str) -> list[str]:
