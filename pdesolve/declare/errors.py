@@ -154,6 +154,10 @@ class CompatibilityWarning(PDESolveWarning):
     """Initial and boundary data disagree where they meet."""
 
 
+class IllPosedWarning(PDESolveWarning):
+    """A diffusivity changes its sign in the domain: the equation is ill-posed in a part of it."""
+
+
 class InflowWarning(PDESolveWarning):
     """A face without a condition, where the solution itself decides whether it enters there."""
 

@@ -11,7 +11,13 @@ from good_problems import LINE, allen_cahn, convection, heat, t, w, x
 from sympy import pi, sin
 
 import pdesolve.declare as pde
-from pdesolve.declare.errors import CompatibilityWarning, InflowWarning, PDESolveWarning, PeriodicityWarning
+from pdesolve.declare.errors import (
+    CompatibilityWarning,
+    IllPosedWarning,
+    InflowWarning,
+    PDESolveWarning,
+    PeriodicityWarning,
+)
 
 
 def test_initial_data_that_jump_across_a_periodic_face() -> None:
@@ -85,3 +91,10 @@ def test_a_speed_that_depends_on_the_solution_warns_of_inflow() -> None:
     with pytest.warns(InflowWarning, match="left, right") as caught:
         pde.Problem("inviscid", w.diff(t) + w * w.diff(x), LINE, [pde.Initial(w, x)])
     assert caught[0].filename == __file__
+
+
+def test_a_diffusivity_that_changes_its_sign() -> None:
+    with pytest.warns(IllPosedWarning, match="coefficient -x of w_xx has both signs") as caught:
+        heat().replace(equations=w.diff(t) - x * w.diff(x, 2))
+    assert len(caught) == 1
+    heat().replace(equations=w.diff(t) - (1 - x**2) * w.diff(x, 2))  # it vanishes at the ends only

@@ -213,6 +213,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
     ),
     # 5, 6: content
     "5 no unknown": (lambda: problem([HEAT, nu * x - 1]), errors.NoUnknownError, ["equation 2", "0.1*x"]),
+    "5 the only equation holds no unknown": (
+        lambda: problem(sin(x) - 1),
+        errors.NoUnknownError,
+        ["an equation in w(x, t)", "sin(x) - 1"],
+    ),
+    "5 a number": (lambda: problem([1]), errors.NoUnknownError, ["1 = 0"]),
+    "6 the only equation is 0 = 0": (
+        lambda: problem([HEAT - HEAT]),
+        errors.TrivialEquationError,
+        ["0 = 0"],
+    ),
+    "2 none, with conditions": (lambda: problem([]), errors.EquationCountError, ["0 equations"]),
     "5 the unknown cancels": (
         lambda: problem((w + 1) ** 2 - w**2 - 2 * w + x),
         errors.NoUnknownError,
@@ -409,6 +421,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         ),
         errors.BackwardDiffusionError,
         ["w_tt", "w_xx"],
+    ),
+    "13 a sign that shows by number only": (
+        lambda: problem(w.diff(t) + ((2 + x) * w.diff(x)).diff(x)),
+        errors.BackwardDiffusionError,
+        ["x + 2", "in x"],
     ),
     "13 a sign known by assumption": (
         lambda: problem(w.diff(t) + (1 + x**2) * w.diff(x, 2)),

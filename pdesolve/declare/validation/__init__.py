@@ -14,6 +14,7 @@ CHECKS: tuple[Callable[[Facts], None], ...] = (
     symbols.check_types,
     symbols.check_names,
     symbols.check_parameters,
+    equations.check_any_unknown,
     symbols.check_functions,
     symbols.check_derivatives,
     symbols.check_places,

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import sympy as sp
 
 from ..errors import (
     BackwardDiffusionError,
     EquationCountError,
+    IllPosedWarning,
     NoUnknownError,
     SingularLimitError,
     TrivialEquationError,
 )
-from .facts import Equation, Facts, Node, names, vanishes
+from ..symbols import applied_functions
+from .facts import Equation, Facts, Node, names, vanishes, warn
+
+
+def check_any_unknown(facts: Facts) -> None:
+    """Some equation holds an unknown; if none does, that is said before conditions are compared with it."""
+    if any(applied_functions(e) for e in facts.problem.equations.values()):
+        return
+    if facts.equations:
+        check_not_trivial(facts)
+    raise EquationCountError(
+        facts.who,
+        "an equation for each unknown",
+        "0 equations",
+        "Give equations=[...], each an expression that is 0, or sympy.Eq.",
+    )
 
 
 def check_not_trivial(facts: Facts) -> None:
     """Each equation says something, and says it of an unknown."""
+    conditions = facts.problem.conditions
     for equation in facts.equations:
         if _depends_on_unknowns(equation):
             continue
@@ -30,7 +48,7 @@ def check_not_trivial(facts: Facts) -> None:
             )
         raise NoUnknownError(
             equation.who,
-            f"an equation in {names(facts.problem.unknowns)}",
+            f"an equation in {names(facts.problem.unknowns or {c.unknown: None for c in conditions})}",
             f"{str(equation.source)[:80]} = 0, which holds no unknown",
             "Correct the equation, or drop it.",
         )
@@ -85,7 +103,15 @@ def check_forward_in_time(facts: Facts) -> None:
         for k, in_time, in_space in _evolution(facts, equation):
             c, a = equation.coefficient((k, in_time)), equation.coefficient((k, in_space))
             m = max(in_space) // 2
-            if ((-1) ** m * a / c).is_negative:
+            damping = (-1) ** m * a / c
+            signs = _signs(facts, equation, damping)
+            if {-1, 1} <= signs:
+                warn(
+                    f"{equation.who}: the coefficient {a} of {_d(facts.problem.unknowns[k], in_space, facts)} has"
+                    " both signs in the domain. Short waves grow without bound where it is wrong.",
+                    IllPosedWarning,
+                )
+            elif damping.is_negative or -1 in signs:
                 unknown = facts.problem.unknowns[k]
                 coordinate = facts.problem.coordinates[in_space.index(max(in_space))]
                 raise BackwardDiffusionError(
@@ -95,6 +121,16 @@ def check_forward_in_time(facts: Facts) -> None:
                     f"c = {c}, a = {a}: short waves in {coordinate} grow without bound",
                     "Turn the sign of the term, or set allow_ill_posed=True.",
                 )
+
+
+def _signs(facts: Facts, equation: Equation, expression: sp.Expr) -> set[int]:
+    """Signs of an expression in coordinates alone, over the domain; none where unknowns decide."""
+    if not expression.free_symbols.issubset(facts.problem.coordinates):
+        return set()
+    values = facts.evaluate(expression, facts.points(64))
+    values = values[np.isfinite(values)]
+    values[np.abs(values) < 1e-12 * np.abs(values).max(initial=0.0)] = 0.0  # round-off has a sign too
+    return {int(sign) for sign in np.sign(values)}
 
 
 def _evolution(facts: Facts, equation: Equation) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
