@@ -234,6 +234,10 @@ class Value(Condition):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "value", as_data(self.value, self.who))
+        if not isinstance(self.at, Mapping):
+            raise BoundaryDataError(
+                self.who, "a dictionary of coordinates", repr(self.at)[:80], "Write at={x: 0, y: 0}."
+            )
         if not self.at:
             raise BoundaryDataError(
                 self.who, "at least one fixed coordinate", "none", "Write at={x: 0, y: 0}."

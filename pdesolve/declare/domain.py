@@ -110,6 +110,13 @@ class Domain:
         object.__setattr__(self, "axes", ordered)
 
     def __mul__(self, other: Domain) -> Domain:
+        if not isinstance(other, Domain):
+            raise ExpressionTypeError(
+                "Domain * ...",
+                "Interval, Box or Time",
+                repr(other)[:80],
+                "Write Interval(x, 0, 1) * Time(t, 0, 1).",
+            )
         return Domain(self.axes + other.axes)
 
     @property
@@ -250,6 +257,14 @@ def Interval(coordinate: sp.Symbol, lower: Any, upper: Any) -> Domain:
 
 def Box(*axes: tuple[sp.Symbol, Any, Any]) -> Domain:
     """Several space axes at once: ``Box((x, 0, 1), (y, 0, 2))``."""
+    for axis in axes:
+        if not isinstance(axis, tuple | list) or len(axis) != 3:
+            raise ExpressionTypeError(
+                "Box",
+                "(coordinate, lower, upper) for each axis",
+                repr(axis)[:80],
+                "Write Box((x, 0, 1), (y, 0, 2)).",
+            )
     return Domain(tuple(Axis(*axis) for axis in axes))
 
 

@@ -5,6 +5,7 @@ All three follow `sympy.symbols`: one name gives one symbol, several give a tupl
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import sympy as sp
@@ -15,6 +16,7 @@ from .errors import (
     MissingCoordinateError,
     NameClashError,
     ParameterValueError,
+    SymbolNameError,
     UndeclaredSymbolError,
 )
 
@@ -44,6 +46,8 @@ def as_expression(value: Any, who: str, expected: str = "a number or a SymPy exp
 
 
 def _names(names: str, who: str) -> list[str]:
+    if not isinstance(names, str):
+        raise SymbolNameError(who, "names in one string", repr(names)[:80], 'Write for instance "x t".')
     found = names.replace(",", " ").split()
     if not found:
         raise UndeclaredSymbolError(who, "at least one name", repr(names), 'Write for instance "x t".')
@@ -162,6 +166,10 @@ def parameter(
                 "none",
                 "Add start=..., a number of the right order of magnitude.",
             )
+        if start is not None and not _is_finite(start):
+            raise ParameterValueError(
+                f"parameter({name!r})", "a finite start value", repr(start)[:80], "Give a number."
+            )
         if positive and start is not None and not start > 0:
             raise ParameterValueError(
                 f"parameter({name!r})",
@@ -172,6 +180,13 @@ def parameter(
     return _one_or_tuple(
         [Parameter(n, unknown=unknown, start=start, positive=positive) for n in _names(names, "parameter()")]
     )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, str) and math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def applied_functions(expression: sp.Basic) -> list[AppliedUndef]:

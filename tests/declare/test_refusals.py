@@ -27,6 +27,7 @@ from good_problems import (
     sv,
     t,
     taylor_green,
+    u,
     v,
     w,
     wave,
@@ -149,6 +150,51 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         ["2 equations for 1 unknown"],
     ),
     "2 none": (lambda: problem([], []), errors.EquationCountError, ["0 equations"]),
+    # The plainest slips of the pen
+    "0 box without an end": (lambda: pde.Box((x, 0)), errors.ExpressionTypeError, ["Box", "lower, upper"]),
+    "0 domain times a number": (lambda: LINE * 2, errors.ExpressionTypeError, ["Domain", "got 2"]),
+    "0 domain times a tuple": (
+        lambda: pde.Interval(x, 0, 1) * (t, 0, 1),
+        errors.ExpressionTypeError,
+        ["Time(t, 0, 1)"],
+    ),
+    "0 value at a list": (
+        lambda: pde.Value(s, 0, at=[0, 0]),
+        errors.BoundaryDataError,
+        ["Value(s)", "at={x: 0, y: 0}"],
+    ),
+    "0 names of another class": (lambda: pde.coordinates(3), errors.SymbolNameError, ["coordinates()", "3"]),
+    "0 start as text": (
+        lambda: pde.parameter("k", unknown=True, start="a"),
+        errors.ParameterValueError,
+        ["'k'", "'a'"],
+    ),
+    "0 start NaN": (
+        lambda: pde.parameter("k", unknown=True, start=float("nan")),
+        errors.ParameterValueError,
+        ["'k'", "nan"],
+    ),
+    "0 unit of nothing": (
+        lambda: heat().replace(units={"q": "m"}),
+        errors.UndeclaredSymbolError,
+        ["units['q']", "w(x, t)"],
+    ),
+    "0 unit that is no text": (lambda: heat().replace(units={w: 1}), errors.ExpressionTypeError, ["units"]),
+    "0 vector of none": (
+        lambda: heat().replace(vectors={"velocity": ()}),
+        errors.ExpressionTypeError,
+        ["velocity", "one to three"],
+    ),
+    "0 vector of the same unknown twice": (
+        lambda: taylor_green().replace(vectors={"velocity": (u, u)}),
+        errors.ExpressionTypeError,
+        ["velocity", "different"],
+    ),
+    "0 vector called like an unknown": (
+        lambda: heat().replace(vectors={"w": (w,)}),
+        errors.NameClashError,
+        ["vectors['w']"],
+    ),
     # 3: coordinates
     "3 argument the domain lacks": (
         lambda: pde.Problem("p", w_of_z.diff(z), pde.Interval(x, 0, 1), [pde.Dirichlet(w_of_z, 0)]),

@@ -13,6 +13,8 @@ from .facts import Facts
 CHECKS: tuple[Callable[[Facts], None], ...] = (
     symbols.check_types,
     symbols.check_names,
+    symbols.check_vectors,
+    symbols.check_units,
     symbols.check_parameters,
     equations.check_any_unknown,
     symbols.check_functions,

@@ -106,9 +106,10 @@ def check_forward_in_time(facts: Facts) -> None:
             damping = (-1) ** m * a / c
             signs = _signs(facts, equation, damping)
             if {-1, 1} <= signs:
+                term = _d(facts.problem.unknowns[k], in_space, facts)
                 warn(
-                    f"{equation.who}: the coefficient {a} of {_d(facts.problem.unknowns[k], in_space, facts)} has"
-                    " both signs in the domain. Short waves grow without bound where it is wrong.",
+                    f"{equation.who}: the coefficient {a} of {term} has both signs in the domain. "
+                    "Short waves grow without bound where it is wrong.",
                     IllPosedWarning,
                 )
             elif damping.is_negative or -1 in signs:

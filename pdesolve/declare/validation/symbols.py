@@ -101,6 +101,41 @@ def _parameters(facts: Facts) -> set[sp.Symbol]:
     return used | set(problem.parameters)
 
 
+def check_vectors(facts: Facts) -> None:
+    """A vector has one to three different components, and a name of its own."""
+    problem = facts.problem
+    for name, members in problem.vectors.items():
+        who = f"{facts.who}, vectors[{name!r}]"
+        if not isinstance(name, str) or not name.strip():
+            raise SymbolNameError(who, "a name", repr(name)[:80], 'Write vectors={"velocity": (u, v)}.')
+        if name in problem.unknown_names:
+            raise NameClashError(
+                who, "different names for vectors and unknowns", repr(name), "Rename the vector."
+            )
+        if not 1 <= len(members) <= 3 or len(set(members)) < len(members):
+            raise ExpressionTypeError(
+                who, "one to three different unknowns", names(members), "List each component once."
+            )
+
+
+def check_units(facts: Facts) -> None:
+    """Units are texts, of unknowns and coordinates of the problem."""
+    problem = facts.problem
+    known = {*problem.unknowns, *problem.coordinates, *problem.parameters}
+    known |= {*problem.unknown_names, *map(str, problem.coordinates), *map(str, problem.parameters)}
+    for key, unit in problem.units.items():
+        who = f"{facts.who}, units[{key!r}]"
+        if key not in known:
+            raise UndeclaredSymbolError(
+                who,
+                f"an unknown or a coordinate: {names([*problem.unknowns, *problem.coordinates])}",
+                repr(key),
+                'Write units={u: "m/s", x: "m"}.',
+            )
+        if not isinstance(unit, str):
+            raise ExpressionTypeError(who, "a text", repr(unit)[:80], 'Write for instance "m/s".')
+
+
 def check_parameters(facts: Facts) -> None:
     """Values are finite real numbers; what is to be identified was observed."""
     for symbol, value in facts.problem.parameters.items():
