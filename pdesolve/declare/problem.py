@@ -113,7 +113,7 @@ class Problem:
     allow_ill_posed: bool = False
 
     def __post_init__(self) -> None:
-        from .validation import validate  # here: validation speaks of Problem
+        from .validation import check_reference, validate  # here: validation speaks of Problem
 
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
@@ -138,6 +138,7 @@ class Problem:
         put("unknowns", unknowns or self._find_unknowns())
         validate(self)
         put("reference", as_reference(self.reference, self.unknowns))
+        check_reference(self)
 
     def _find_unknowns(self) -> tuple[AppliedUndef, ...]:
         of_conditions = [c.unknown for c in self.conditions if isinstance(c, Condition)]

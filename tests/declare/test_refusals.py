@@ -150,6 +150,27 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         ["2 equations for 1 unknown"],
     ),
     "2 none": (lambda: problem([], []), errors.EquationCountError, ["0 equations"]),
+    # References
+    "0 reference with a strange symbol": (
+        lambda: heat().replace(reference=sin(z * x)),
+        errors.UndeclaredSymbolError,
+        ["reference", "symbol z"],
+    ),
+    "0 reference that holds the unknown": (
+        lambda: heat().replace(reference=w + 1),
+        errors.ReferenceDataError,
+        ["reference", "w(x, t)"],
+    ),
+    "0 reference function that raises": (
+        lambda: heat().replace(reference=raises),
+        errors.ReferenceDataError,
+        ["RuntimeError: no such column", "its columns are x, t"],
+    ),
+    "0 reference function of one value": (
+        lambda: heat().replace(reference=lambda points: 1.0),
+        errors.ReferenceDataError,
+        ["(5, 1)", "shape ()"],
+    ),
     # The plainest slips of the pen
     "0 box without an end": (lambda: pde.Box((x, 0)), errors.ExpressionTypeError, ["Box", "lower, upper"]),
     "0 domain times a number": (lambda: LINE * 2, errors.ExpressionTypeError, ["Domain", "got 2"]),
@@ -796,7 +817,7 @@ def test_refused(case: str) -> None:
 def test_every_refusal_of_a_declaration_is_tested() -> None:
     known = {kind for kind in vars(errors).values() if isinstance(kind, type)}
     refusals = {k for k in known if issubclass(k, errors.DeclarationError)} - {errors.DeclarationError}
-    elsewhere = {errors.ReferenceDataError, errors.ManufacturedFieldError}
+    elsewhere = {errors.ManufacturedFieldError}
     assert refusals - {kind for _, kind, _ in REFUSED.values()} == elsewhere
 
 

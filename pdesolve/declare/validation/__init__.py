@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..problem import Problem
 from . import boundaries, data, equations, symbols
 from .facts import Facts
+from .references import check_reference
 
 # Later checks rely on earlier ones: values are substituted only once they are known to be numbers, and
 # data are evaluated only once their symbols are known.
@@ -52,4 +53,4 @@ def validate(problem: Problem) -> None:
         check(facts)
 
 
-__all__ = ["CHECKS", "validate"]
+__all__ = ["CHECKS", "check_reference", "validate"]
