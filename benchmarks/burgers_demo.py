@@ -2,8 +2,8 @@
 
     python -m pdesolve.benchmarks.burgers_demo --seeds 3 --out benchmarks/results/burgers_demo.json
 
-Each seed is what ``make demo`` runs: 60 seconds of set-up and work, compilation included, evaluation of the error
-excluded. Figures are medians over seeds with their range.
+Each seed is what ``make demo`` runs: 60 seconds of set-up and work, compilation included, evaluation
+of the error excluded. Figures are medians over seeds with their range.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 Both sides evaluate the same mean square residual of the same tanh network at the same points and its
 gradient in all parameters. The nested side is written by hand for each equation, as an expert would: first
 derivatives of one unknown in one call, shared lower derivatives, the biharmonic as the Laplacian of the
-Laplacian. It runs on all points at once, as users write it, and ("nested, blocked") on the same cache-sized
-blocks as the jets. Times are medians over rounds in which the candidates take turns, so that a drift of the machine
-hits all alike; the figure is their ratio.
+Laplacian. It runs on all points at once, as users write it, and ("nested, blocked") on the same
+cache-sized blocks as the jets. Times are medians over rounds in which the candidates take turns, so that a
+drift of the machine hits all alike; the figure is their ratio.
 """
 
 from __future__ import annotations
