@@ -319,6 +319,15 @@ def airy() -> pde.Problem:
     return pde.Problem("airy", f.diff(x, 2) - x * f, pde.Interval(x, 0, 1), start)
 
 
+def data_with_a_limit() -> pde.Problem:
+    """x log x has a limit at the corner, where its formula has no value."""
+    conditions = [
+        pde.Dirichlet(s, x * sp.log(x), on="bottom"),
+        pde.Dirichlet(s, 0, on=("left", "right", "top")),
+    ]
+    return pde.Problem("limit", s.diff(x, 2) + s.diff(y, 2), SQUARE, conditions)
+
+
 GOOD: list[Callable[[], pde.Problem]] = [
     heat,
     heat_robin,
@@ -348,4 +357,5 @@ GOOD: list[Callable[[], pde.Problem]] = [
     convection_out,
     stream_function,
     airy,
+    data_with_a_limit,
 ]

@@ -150,6 +150,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         ["2 equations for 1 unknown"],
     ),
     "2 none": (lambda: problem([], []), errors.EquationCountError, ["0 equations"]),
+    "23 data that are undefined on a small part": (
+        on_left(sp.sqrt(sp.Abs(t - 0.9) - 0.02)),
+        errors.BoundaryDataError,
+        ["Dirichlet(w) on left", "nan at x = -1, t = 0.8"],
+    ),
     # References
     "0 reference with a strange symbol": (
         lambda: heat().replace(reference=sin(z * x)),

@@ -207,15 +207,15 @@ class Facts:
     def fixed(self, condition: Value) -> dict[int, float]:
         return {self.domain.axis_index(c): float(v) for c, v in condition.at.items()}
 
-    def places(self, condition: Condition) -> Iterator[tuple[str, Array]]:
+    def places(self, condition: Condition, n: int = 5) -> Iterator[tuple[str, Array]]:
         """Where a condition's data are tried, with the name of the place."""
         if isinstance(condition, Value):
-            yield "its point", self.points(fixed=self.fixed(condition))
+            yield "its point", self.points(n, fixed=self.fixed(condition))
         elif isinstance(condition, Initial):
-            yield INITIAL, self.points(part=INITIAL)
+            yield INITIAL, self.points(n, part=INITIAL)
         elif isinstance(condition, BoundaryCondition):
             for part in condition.parts(self.domain):
-                yield part, self.points(part=part)
+                yield part, self.points(n, part=part)
 
 
 def vanishes(e: sp.Expr) -> bool:
