@@ -328,6 +328,21 @@ def data_with_a_limit() -> pde.Problem:
     return pde.Problem("limit", s.diff(x, 2) + s.diff(y, 2), SQUARE, conditions)
 
 
+def neumann_variable() -> pde.Problem:
+    """The flux (1 + x) w_x of w = x through the right side, less that through the left, is the source."""
+    return pde.Problem(
+        "neumann-variable",
+        ((1 + x) * s.diff(x)).diff(x) + s.diff(y, 2) - 1,
+        SQUARE,
+        [
+            pde.Neumann(s, 1, on="right"),
+            pde.Neumann(s, -1, on="left"),
+            pde.Neumann(s, 0, on=("bottom", "top")),
+            pde.Value(s, 0, at={x: 0, y: 0}),
+        ],
+    )
+
+
 GOOD: list[Callable[[], pde.Problem]] = [
     heat,
     heat_robin,
@@ -358,4 +373,5 @@ GOOD: list[Callable[[], pde.Problem]] = [
     stream_function,
     airy,
     data_with_a_limit,
+    neumann_variable,
 ]

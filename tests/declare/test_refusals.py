@@ -155,6 +155,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.BoundaryDataError,
         ["Dirichlet(w) on left", "nan at x = -1, t = 0.8"],
     ),
+    "18 a source without flux, diffusivity not constant": (
+        lambda: pde.Problem(
+            "p",
+            ((1 + x) * s.diff(x)).diff(x) + s.diff(y, 2) - 1,
+            SQUARE,
+            [pde.Neumann(s, 0), pde.Value(s, 0, at={x: 0, y: 0})],
+        ),
+        errors.IncompatibleNeumannError,
+        ["imbalance of -1"],
+    ),
     # References
     "0 reference with a strange symbol": (
         lambda: heat().replace(reference=sin(z * x)),

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..symbols import Parameter
 from .boundaries import is_held
-from .facts import Equation, Facts, Node, names, warn
+from .facts import Equation, Facts, Node, names, vanishes, warn
 
 TRIED = 256
 """Points of each part at which data are tried."""
@@ -111,16 +111,28 @@ def check_balance(facts: Facts) -> None:
                 )
 
 
-def _divergence(facts: Facts, equation: Equation) -> dict[Node, float] | None:
+def _divergence(facts: Facts, equation: Equation) -> dict[Node, sp.Expr] | None:
     """Coefficient of each ∂²u/∂xᵢ² or ∂uᵢ/∂xᵢ if the equation holds nothing else and fluxes are given."""
-    fluxes: dict[Node, float] = {}
+    fluxes: dict[Node, sp.Expr] = {}
+    coefficients = {node: equation.coefficient(node) for node in equation.symbols}
     space = len(facts.domain.space)
     for k, index in equation.symbols:
         axis = next((i for i, n in enumerate(index) if n), None)
         if axis is None or axis >= space or sum(index) != index[axis] or index[axis] > 2:
             return None
-        coefficient = equation.coefficient((k, index))
-        if not coefficient.is_number or is_to_be_found(facts, equation.source):
+        coefficient = coefficients[(k, index)]
+        varies = not coefficient.is_number
+        if not coefficient.free_symbols <= set(facts.problem.coordinates):
+            return None
+        if is_to_be_found(facts, equation.source):
+            return None
+        # (a u_x)_x = a u_xx + a_x u_x: what a_x u_x adds is in the flux of a u_xx already.
+        second = (k, tuple(2 * n for n in index))
+        if index[axis] == 1 and second in coefficients:
+            if vanishes(coefficients[second].diff(facts.problem.coordinates[axis]) - coefficient):
+                continue
+            return None
+        if varies and not _has_its_gradient(facts, coefficients, (k, index), axis):
             return None
         wanted = Neumann if index[axis] == 2 else Dirichlet
         unknown = facts.problem.unknowns[k]
@@ -130,11 +142,20 @@ def _divergence(facts: Facts, equation: Equation) -> dict[Node, float] | None:
                 return None
             if any(is_to_be_found(facts, c.value) for c in given):
                 return None
-        fluxes[(k, index)] = float(coefficient)
+        fluxes[(k, index)] = coefficient
     first = [node for node in fluxes if sum(node[1]) == 1]
     if first and not len({k for k, _ in first}) == len(first) == len(fluxes) == space > 1:
         return None
     return fluxes
+
+
+def _has_its_gradient(facts: Facts, coefficients: dict[Node, sp.Expr], node: Node, axis: int) -> bool:
+    """True for a u_xx whose a_x u_x stands beside it, or needs none."""
+    k, index = node
+    slope = coefficients[node].diff(facts.problem.coordinates[axis])
+    if index[axis] != 2:
+        return vanishes(slope)
+    return (k, tuple(n // 2 for n in index)) in coefficients or vanishes(slope)
 
 
 def is_to_be_found(facts: Facts, data: Any) -> bool:
@@ -145,7 +166,7 @@ def is_to_be_found(facts: Facts, data: Any) -> bool:
 
 
 def _imbalance(
-    facts: Facts, equation: Equation, fluxes: dict[Node, float], n: int, time: float
+    facts: Facts, equation: Equation, fluxes: dict[Node, sp.Expr], n: int, time: float
 ) -> tuple[float, float]:
     """∫ source + Σ aᵢ ∮ flux, and the sum of the absolute values of what is added up."""
     points, weights = _quadrature(facts, n, None, time)
@@ -162,7 +183,7 @@ def _imbalance(
                     points, weights = _quadrature(facts, n, face, time)
                     # n·∇u carries the sign of the normal already, u does not.
                     sign = 1 if wanted is Neumann else face.side
-                    flux = coefficient * sign * facts.values(condition, points)
+                    flux = facts.evaluate(coefficient, points) * sign * facts.values(condition, points)
                     total, scale = total + float(weights @ flux), scale + float(weights @ abs(flux))
     return total, scale
 
