@@ -9,9 +9,9 @@ class Status(Enum):
     """Outcome of a solve; ``status.value`` says what happened and what to do."""
 
     CONVERGED = "Converged: the tolerance was met."
-    COMPLETED = "Completed: the whole budget was used, as asked; a larger budget= or steps= may improve the result."
+    COMPLETED = "Completed: all of the budget was used, as asked; a larger budget= or steps= may do better."
     BUDGET_EXHAUSTED = (
-        "The budget ended before the tolerance was met or the method was done; give a larger budget= or steps=."
+        "The budget ended before the tolerance was met or the method was done; raise budget= or steps=."
     )
     STAGNATED = (
         "Progress stopped before the tolerance was met; "

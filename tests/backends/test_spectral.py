@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from pdesolve.problems.burgers import cole_hopf
 from scipy.integrate import solve_ivp
 from spectral_cases import (
     burgers,
@@ -31,6 +30,7 @@ from spectral_cases import (
 
 from pdesolve.backends.spectral import Spectral
 from pdesolve.declare import Box, Initial, Interval, Periodic, Problem, Time, unknown
+from pdesolve.problems.burgers import cole_hopf
 from pdesolve.solution.status import Status
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from pdesolve.problems import catalogue
 from spectral_cases import burgers, convection, drive, forced, kdv, line, plane, relative_l2, t, u, v, x
 
 from pdesolve.backends.base import Context
@@ -25,6 +24,7 @@ from pdesolve.declare import (
     parameter,
     unknown,
 )
+from pdesolve.problems import catalogue
 from pdesolve.solution.status import Status
 
 LINE = Interval(x, 0, 2 * sp.pi)

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pdesolve.backends.spectral import Spectral
+from pdesolve.declare import PDESolveError, Problem
+from pdesolve.declare.errors import ParameterValueError
 from pdesolve.problems import (
     CATALOGUE,
     ProblemVariantError,
@@ -16,10 +20,6 @@ from pdesolve.problems import (
     names,
     parameters_of,
 )
-
-from pdesolve.backends.spectral import Spectral
-from pdesolve.declare import PDESolveError, Problem
-from pdesolve.declare.errors import ParameterValueError
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in names()),

@@ -8,13 +8,13 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
-from pdesolve.problems import catalogue, names
-from pdesolve.problems.burgers import cole_hopf
-from pdesolve.problems.kdv import two_solitons
 
 from pdesolve.backends.base import Context
 from pdesolve.backends.registry import make_backend
 from pdesolve.declare import Periodic, Problem
+from pdesolve.problems import catalogue, names
+from pdesolve.problems.burgers import cole_hopf
+from pdesolve.problems.kdv import two_solitons
 from pdesolve.solution.status import Status
 
 EXACT: list[tuple[str, dict[str, Any]]] = [
