@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 MEASURE_EVERY = 50
 """Steps between measurements of the merit, by which the best state is kept."""
 
+WORSE = 2.0
+"""The last state is the answer unless its merit is that many times the best: a residual does not order errors
+within such a factor, and later states of an optimiser that goes on well have the smaller error."""
+
 
 @dataclass
 class Answer:
@@ -116,7 +120,7 @@ class Run:
         self._write()
 
     def solution(self) -> Solution:
-        """The answer: the best state by merit, or the last where the method has none."""
+        """The last state, or the best by merit where the last is clearly worse."""
         answer = self._answer()
         if not self.history.step or self.history.step[-1] < self.step:
             self._look()
@@ -196,7 +200,7 @@ class Run:
         if self.status in (Status.NOT_FINITE, Status.DIVERGED) and self.best is not None:
             return self.best
         final = self._measure()
-        return self.best if self.best is not None and self.best.merit < final.merit else final
+        return self.best if self.best is not None and WORSE * self.best.merit < final.merit else final
 
     def _look(self) -> float | None:
         """One row of the history; the error is measured outside the budget."""

@@ -35,7 +35,7 @@ from .sampling import RAD
 NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""
 
-_HELD_OUT = 1000  # points of the validation set
+_HELD_OUT = 2000  # points of the validation set
 _COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that compilation (8 to 20 s) repays
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 
