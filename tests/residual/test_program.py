@@ -12,7 +12,7 @@ u, v = pde.unknown("u v", x, y)
 
 
 def problem(equations, conditions=None, **options):
-    conditions = conditions or [pde.Dirichlet(u, 0), pde.Dirichlet(v, 0)]
+    conditions = conditions or [pde.Dirichlet(u, 0, on=("left", "right")), pde.Dirichlet(v, 0)]
     return pde.Problem("test", equations, pde.Box((x, 0, 1), (y, 0, 1)), conditions, **options)
 
 

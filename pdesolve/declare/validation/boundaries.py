@@ -222,7 +222,8 @@ def _needed(facts: Facts, unknown: AppliedUndef) -> Iterator[tuple[str, int, int
         faces = [face.name for face in facts.domain.faces if face.axis == axis]
         if facts.is_ordinary and _at_both_ends(facts, unknown, axis) >= order:
             continue
-        chain = facts.chain(unknown)
+        # A member that is periodic along the axis has all it needs there.
+        chain = [u for u in facts.chain(unknown) if axis not in facts.problem.periodic_axes(u)]
         counts = {face: sum(len(facts.on(u, face)) for u in chain) for face in faces}
         short = [face for face in faces if counts[face] < sum(facts.order(u, axis) // 2 for u in chain)]
         if not short and order % 2 and sum(counts.values()) < order:
