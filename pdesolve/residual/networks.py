@@ -95,13 +95,13 @@ def mlp(
     features: Features,
     outputs: int,
     generator: torch.Generator,
-    width: int = 20,
+    width: int = 16,
     depth: int = 4,
     activation: str = "tanh",
 ) -> nn.Sequential:
     """A multilayer perceptron on input features, Glorot-normal weights and zero biases, float64.
 
-    ``depth`` hidden layers of ``width`` units. 3x20 to 4x40 (1,000 to 5,000 parameters) suits
+    ``depth`` hidden layers of ``width`` units. 3x16 to 4x40 (1,000 to 5,000 parameters) suits
     quasi-Newton methods.
     """
     sizes = [features.width] + [width] * depth + [outputs]

@@ -65,8 +65,9 @@ class PINN(Backend):
     those that the trial function does not meet exactly.
 
     Attributes:
-        width, depth: hidden layers; 4 x 20 for one smooth unknown, 4 x 30 for flows. The quasi-Newton
-            matrix holds p² numbers, so stay below about 5,000 parameters.
+        width, depth: hidden layers; 4 x 16 for one smooth unknown, 4 x 32 for flows. Multiples of 8 fill the
+            processor's vectors: 24 costs less time than 20. The quasi-Newton matrix holds p² numbers, so
+            stay below about 5,000 parameters.
         activation: tanh, sin, silu, gelu, softplus or sigmoid.
         harmonics: harmonics of the periodic embedding; 1 suits small networks.
         points: collocation points inside; points_boundary: on each part that carries a row.
@@ -79,14 +80,14 @@ class PINN(Backend):
         network: a maker of your own module instead of the perceptron. Modules without jet rules are
             differentiated by torch.func, which costs 2^k network passes for a derivative of order k.
 
-    Good values: the defaults reach 1e-5 on Burgers (ν = 0.01/π) in about half a minute on two cores. For
-    third- and fourth-order equations 2,000 points and width 16 to 20 suffice.
+    Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results/burgers_demo.json``. For smooth
+    fields 400 to 1,000 points and two or three layers suffice, also in third- and fourth-order equations.
 
     Sources: Raissi, Perdikaris & Karniadakis, J. Comput. Phys. 378 (2019) 686; Urbán, Stefanou & Pons,
     J. Comput. Phys. 523 (2025) 113656.
     """
 
-    width: int = 20
+    width: int = 16
     depth: int = 4
     activation: str = "tanh"
     harmonics: int = 1
