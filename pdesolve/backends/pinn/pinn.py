@@ -80,8 +80,8 @@ class PINN(Backend):
         network: a maker of your own module instead of the perceptron. Modules without jet rules are
             differentiated by torch.func, which costs 2^k network passes for a derivative of order k.
 
-    Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results/burgers_demo.json``. For smooth
-    fields 400 to 1,000 points and two or three layers suffice, also in third- and fourth-order equations.
+    Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results/burgers_demo.json``. For
+    smooth fields 400 to 1,000 points and two or three layers suffice, also in equations of higher order.
 
     Sources: Raissi, Perdikaris & Karniadakis, J. Comput. Phys. 378 (2019) 686; Urbán, Stefanou & Pons,
     J. Comput. Phys. 523 (2025) 113656.
