@@ -227,7 +227,7 @@ class Residual:
         return sum(loss for _, loss in pairs), sum(gradient for gradient, _ in pairs)  # type: ignore[return-value]
 
     def rows(self, theta: Tensor, batch: Batch) -> Tensor:
-        """All residuals scaled by the roots of their weights, one vector: loss = |rows|².
+        """All residuals scaled by the roots of their weights, one vector; its square is the loss.
 
         Group by group, within a group term by term.
         """
