@@ -31,8 +31,8 @@ MEASURE_EVERY = 50
 """Steps between measurements of the merit, by which the best state is kept."""
 
 WORSE = 2.0
-"""The last state is the answer unless its merit is that many times the best: a residual does not order errors
-within such a factor, and later states of an optimiser that goes on well have the smaller error."""
+"""The last state is the answer unless its merit is more than that many times the best: a residual does not
+order errors within such a factor."""
 
 
 @dataclass

@@ -15,8 +15,8 @@ INTERRUPTED = 130
 def main() -> None:
     """Entry point of the `pdesolve` command: whatever happens, ``--json`` gets its object."""
     # Small parallel loops wait for each other thousands of times a second. Where other processes keep a core
-    # busy, threads that spin at each of these waits make a solve many times slower; a short spin costs a few
-    # per cent on an idle machine. Must be set before torch is loaded; a library would not touch it.
+    # busy, threads that spin at each of these waits make a solve much slower; a short spin costs
+    # little on an idle machine. Must be set before torch is loaded; a library would not touch it.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
     from .app import app

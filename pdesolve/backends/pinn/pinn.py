@@ -36,7 +36,7 @@ NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""
 
 _HELD_OUT = 2000  # points of the validation set
-_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that compilation (8 to 20 s) repays
+_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 
 
@@ -66,8 +66,7 @@ class PINN(Backend):
 
     Attributes:
         width, depth: hidden layers; 4 x 16 for one smooth unknown, 4 x 32 for flows. Multiples of 8 fill the
-            processor's vectors: 24 costs less time than 20. The quasi-Newton matrix holds p² numbers, so
-            stay below about 5,000 parameters.
+            processor's vectors. The quasi-Newton matrix holds p² numbers: stay below about 5,000 parameters.
         activation: tanh, sin, silu, gelu, softplus or sigmoid.
         harmonics: harmonics of the periodic embedding; 1 suits small networks.
         points: collocation points inside; points_boundary: on each part that carries a row.
