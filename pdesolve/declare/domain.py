@@ -1,75 +1,28 @@
-"""Box domains: products of intervals and a time interval.
+"""Domains: a region of space, with or without an interval of time.
 
     domain = Interval(x, -1, 1) * Time(t, 0, 1)
     domain = Box((x, 0, 1), (y, 0, 2)) * Time(t, 0, 1)
+    domain = (Box((x, 0, 2), (y, 0, 1)) - Disk((x, y), center=(0.5, 0.5), radius=0.1, name="hole")) * Time(t, 0, 1)
+    domain = MeshDomain("part.msh", (x, y, z))
 
 Boundary parts of a box are named ``left, right`` (first space axis), ``bottom, top`` (second),
-``back, front`` (third) and ``x4-lower, x4-upper`` beyond, with the coordinate's own name. ``initial`` is
-the part at the start of time. Space comes first in every point array, time last.
+``back, front`` (third) and ``x4-lower, x4-upper`` beyond, with the coordinate's own name; other regions name their
+own. ``initial`` is the part at the start of time. Space comes first in every point array, time last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from .errors import EmptyDomainError, ExpressionTypeError, NameClashError, UnknownPartError
-from .symbols import as_expression
-
-FACE_NAMES = (("left", "right"), ("bottom", "top"), ("back", "front"))
-INITIAL = "initial"
-INSIDE = "inside"
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One closed interval ``lower <= coordinate <= upper``."""
-
-    coordinate: sp.Symbol
-    lower: sp.Expr
-    upper: sp.Expr
-    is_time: bool = False
-
-    def __post_init__(self) -> None:
-        kind = "Time" if self.is_time else "Interval"
-        who = f"{kind}({self.coordinate})"
-        if not isinstance(self.coordinate, sp.Symbol):
-            raise ExpressionTypeError(
-                who, "a coordinate", repr(self.coordinate), 'Make it with x = coordinates("x").'
-            )
-        lower, upper = as_expression(self.lower, who), as_expression(self.upper, who)
-        object.__setattr__(self, "lower", lower)
-        object.__setattr__(self, "upper", upper)
-        if not all(bound.is_number and bound.is_real and bound.is_finite for bound in (lower, upper)):
-            raise EmptyDomainError(who, "two finite numbers", f"{lower} and {upper}", "Give numeric bounds.")
-        if not bool(lower < upper):
-            raise EmptyDomainError(
-                who, "lower < upper", f"{lower} and {upper}", "Swap the bounds or widen the interval."
-            )
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return float(self.lower), float(self.upper)
-
-    @property
-    def length(self) -> float:
-        lower, upper = self.bounds
-        return upper - lower
-
-
-@dataclass(frozen=True)
-class Face:
-    """One flat boundary part: ``axis`` at its lower (``side=-1``) or upper (``side=+1``) end."""
-
-    name: str
-    axis: int
-    side: int
+from .regions.box import BoxRegion
+from .regions.region import INITIAL, INSIDE, Array, Axis, Face, Mask, Region
 
 
 @dataclass(frozen=True)
@@ -91,9 +44,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Domain:
-    """A box in space, with or without time; made by multiplying `Interval`, `Box` and `Time`."""
+    """A region of space, with or without time; made by `Interval`, `Box`, shapes, `MeshDomain` and ``* Time``."""
 
-    axes: tuple[Axis, ...]
+    region: Region
+    time: Axis | None = None
 
     def __post_init__(self) -> None:
         names = [axis.coordinate.name for axis in self.axes]
@@ -101,23 +55,70 @@ class Domain:
             raise NameClashError(
                 "Domain", "each coordinate once", ", ".join(names), "Rename or drop the repeated axis."
             )
-        if sum(axis.is_time for axis in self.axes) > 1:
-            raise NameClashError(
-                "Domain", "at most one Time", ", ".join(names), "Make the other axis an Interval."
-            )
-        # Space first, time last: every (n, d) array in the library follows this order.
-        ordered = tuple(sorted(self.axes, key=lambda axis: axis.is_time))
-        object.__setattr__(self, "axes", ordered)
+
+    # -- products and set operations ---------------------------------------------------------------
 
     def __mul__(self, other: Domain) -> Domain:
-        if not isinstance(other, Domain):
+        self._check_operand("*", other, "Write Interval(x, 0, 1) * Time(t, 0, 1).")
+        if self.time is not None and other.time is not None:
+            names = f"{self.time.coordinate}, {other.time.coordinate}"
+            raise NameClashError("Domain", "at most one Time", names, "Make the other axis an Interval.")
+        factors = [domain.region for domain in (self, other) if domain.space]
+        if all(isinstance(region, BoxRegion) for region in factors):
+            region: Region = BoxRegion(sum((r.axes for r in factors), start=()))
+        elif len(factors) == 1:
+            (region,) = factors
+        else:
             raise ExpressionTypeError(
                 "Domain * ...",
-                "Interval, Box or Time",
-                repr(other)[:80],
-                "Write Interval(x, 0, 1) * Time(t, 0, 1).",
+                "a product of boxes, or of one shape or mesh with Time",
+                " * ".join(type(r).__name__ for r in factors),
+                "Load a mesh of the extruded shape with MeshDomain.",
             )
-        return Domain(self.axes + other.axes)
+        return Domain(region, self.time or other.time)
+
+    def __or__(self, other: Domain) -> Domain:
+        return self._combine("|", other)
+
+    def __and__(self, other: Domain) -> Domain:
+        return self._combine("&", other)
+
+    def __sub__(self, other: Domain) -> Domain:
+        return self._combine("-", other)
+
+    def _combine(self, operation: str, other: Domain) -> Domain:
+        """Union, intersection or difference of two regions of the plane."""
+        from .regions.shape import combine
+
+        self._check_operand(
+            operation, other, "Combine two shapes of the plane, such as Box(...) - Disk(...)."
+        )
+        if self.time is not None or other.time is not None:
+            raise ExpressionTypeError(
+                f"Domain {operation} ...",
+                "two regions of space",
+                "one with Time",
+                "Combine the shapes first: (a - b) * Time(t, 0, 1).",
+            )
+        return Domain(combine(self.region, other.region, operation))
+
+    def _check_operand(self, operation: str, other: Any, remedy: str) -> None:
+        if not isinstance(other, Domain):
+            raise ExpressionTypeError(
+                f"Domain {operation} ...", "Interval, Box, Time or a shape", repr(other)[:80], remedy
+            )
+
+    # -- coordinates and parts ---------------------------------------------------------------------
+
+    @property
+    def is_box(self) -> bool:
+        """Whether space is a box: then `faces` are perpendicular to axes, and tensor grids fit."""
+        return isinstance(self.region, BoxRegion)
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The bounding box: space coordinates, then time."""
+        return (*self.region.axes, self.time) if self.time is not None else self.region.axes
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -126,11 +127,8 @@ class Domain:
 
     @property
     def space(self) -> tuple[Axis, ...]:
-        return tuple(axis for axis in self.axes if not axis.is_time)
-
-    @property
-    def time(self) -> Axis | None:
-        return self.axes[-1] if self.axes and self.axes[-1].is_time else None
+        """The bounding box in space."""
+        return self.region.axes
 
     @property
     def bounds(self) -> Array:
@@ -139,16 +137,8 @@ class Domain:
 
     @property
     def faces(self) -> tuple[Face, ...]:
-        """The faces of the space box, without the initial one."""
-        faces: list[Face] = []
-        for i, axis in enumerate(self.space):
-            names = (
-                FACE_NAMES[i]
-                if i < len(FACE_NAMES)
-                else (f"{axis.coordinate.name}-lower", f"{axis.coordinate.name}-upper")
-            )
-            faces += [Face(names[0], i, -1), Face(names[1], i, +1)]
-        return tuple(faces)
+        """The parts of the boundary in space, without the initial one."""
+        return self.region.faces
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -169,74 +159,92 @@ class Domain:
     def axis_index(self, coordinate: sp.Symbol) -> int:
         return self.coordinates.index(coordinate)
 
+    # -- geometry ----------------------------------------------------------------------------------
+
     def measure(self, part: str = INSIDE) -> float:
         """Volume of the inside (time included), or area of a boundary part (times duration)."""
-        lengths = [axis.length for axis in self.axes]
-        if part != INSIDE:
-            lengths.pop(self.face(part).axis)
-        return float(np.prod(lengths)) if lengths else 1.0
+        if part == INITIAL:
+            return self.region.measure()
+        duration = self.time.length if self.time is not None else 1.0
+        return self.region.measure(part if part == INSIDE else self.face(part).name) * duration
 
-    def normal(self, part: str) -> Array:
-        """Outward unit normal of a face in space, shape (number of space axes,)."""
-        face = self.face(part)
-        normal = np.zeros(len(self.space))
-        if part != INITIAL:
-            normal[face.axis] = face.side
-        return normal
+    def normal(self, part: str) -> Array | None:
+        """Outward unit normal of a flat part in space, shape (number of space axes,); None where it varies."""
+        if self.face(part).name == INITIAL:
+            return np.zeros(len(self.space))
+        return self.region.normal(part)
 
-    def contains(self, points: Array, tolerance: float = 1e-12) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """True where a point of ``points`` (n, d) lies in the closed box, up to round-off."""
-        lower, upper = self.bounds.T
-        slack = tolerance * (upper - lower)
-        return np.asarray(np.all((points >= lower - slack) & (points <= upper + slack), axis=1))
+    def normals(self, points: Array, part: str) -> Array:
+        """Outward unit normals (n, number of space axes) of a part at ``points`` (n, d)."""
+        return self.region.normals(points[:, : len(self.space)], self.face(part).name)
+
+    def contains(self, points: Array, tolerance: float = 1e-12) -> Mask:
+        """True where a point of ``points`` (n, d) lies in the closed domain, up to round-off."""
+        k = len(self.space)
+        inside = self.region.contains(points[:, :k], tolerance) if k else np.ones(len(points), dtype=bool)
+        if self.time is None:
+            return inside
+        start, end = self.time.bounds
+        slack = tolerance * (end - start)
+        return np.asarray(inside & (points[:, k] >= start - slack) & (points[:, k] <= end + slack))
 
     def distance(self, points: Array) -> Array:
         """Distance of ``points`` (n, d) to the boundary in space, negative outside."""
-        k = len(self.space)
-        lower, upper = self.bounds[:k].T
-        gap = np.minimum(points[:, :k] - lower, upper - points[:, :k])
-        inside = gap.min(axis=1)
-        outside = np.linalg.norm(np.minimum(gap, 0.0), axis=1)
-        return np.asarray(np.where(inside >= 0, inside, -outside))
+        return self.region.distance(points[:, : len(self.space)])
 
     def sample(self, n: int, rng: np.random.Generator, part: str = INSIDE, method: str = "sobol") -> Array:
         """``n`` points, shape (n, d), inside or on a boundary part.
 
         ``method`` is ``"sobol"`` (scrambled Sobol, the default: even cover at any n) or ``"uniform"``.
         """
-        face = None if part == INSIDE else self.face(part)
-        free = [i for i in range(len(self.axes)) if face is None or i != face.axis]
-        unit = np.zeros((n, 0))
-        if free and method == "uniform":
-            unit = rng.random((n, len(free)))
-        elif free:
-            from scipy.stats import qmc  # imported here: SciPy's statistics take long to import
-
-            engine = qmc.Sobol(len(free), rng=rng)
-            # Sobol points come in powers of two; the first n of them keep most of the balance.
-            unit = engine.random_base2(max(0, int(np.ceil(np.log2(max(n, 1))))))[:n]
-        lower, upper = self.bounds.T
-        points = np.empty((n, len(self.axes)))
-        points[:, free] = lower[free] + unit * (upper - lower)[free]
-        if face is not None:
-            points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
-        return points
+        d = self._dimension(part)
+        if self._is_filled(part):
+            return self._place(_unit(n, d, rng, method), part)
+        found = np.empty((0, len(self.axes)))
+        while len(found) < n:  # points of the bounding box, less those outside
+            batch = self._place(_unit(2 * n, d, rng, method), part)
+            found = np.concatenate([found, batch[self.contains(batch)]])
+        return found[:n]
 
     def cover(self, n: int, part: str = INSIDE) -> Array:
-        """``n`` points (n, d) of a part, always the same: two extreme corners, the centre, an even cover."""
-        d = len(self.axes)
+        """``n`` points (n, d) of a part, always the same: of a box two extreme corners and the centre first,
+        then an even cover."""
+        d = self._dimension(part)
         roots = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0])
-        unit = (np.arange(n)[:, None] * np.resize(roots, d) + 0.3) % 1.0
-        unit[: min(n, 3)] = np.array([0.0, 0.5, 1.0])[: min(n, 3), None]
-        lower, upper = self.bounds.T
-        points = lower + unit * (upper - lower)
-        if part != INSIDE:
-            face = self.face(part)
-            points[:, face.axis] = lower[face.axis] if face.side < 0 else upper[face.axis]
-        return np.asarray(points)
+        filled = self._is_filled(part)
+        tried = n
+        while True:
+            unit = (np.arange(tried)[:, None] * np.resize(roots, d) + 0.3) % 1.0
+            unit[: min(n, 3)] = np.array([0.0, 0.5, 1.0])[: min(n, 3), None]
+            points = self._place(unit, part)
+            if filled:
+                return points
+            points = points[self.contains(points)]
+            if len(points) >= n:
+                return points[:n]
+            tried *= 4
+
+    def _dimension(self, part: str) -> int:
+        """Columns of the unit cube that `_place` maps onto a part."""
+        k = len(self.space) + (self.time is not None)
+        return k if part == INSIDE else k - 1
+
+    def _is_filled(self, part: str) -> bool:
+        return self.region.is_filled or part not in (INSIDE, INITIAL)
+
+    def _place(self, unit: Array, part: str) -> Array:
+        """Points (n, d) from the unit cube: the region's own, and time in the last column."""
+        if part not in (INSIDE, INITIAL):
+            self.face(part)  # raises UnknownPartError
+        if self.time is None:
+            return self.region.place(unit, part)
+        start, end = self.time.bounds
+        if part == INITIAL:
+            return np.column_stack([self.region.place(unit), np.full(len(unit), start)])
+        return np.column_stack([self.region.place(unit[:, :-1], part), start + unit[:, -1] * (end - start)])
 
     def grid(self, shape: int | Sequence[int]) -> Grid:
-        """A tensor grid with end points, ``shape`` points an axis."""
+        """A tensor grid with end points over the bounding box, ``shape`` points an axis."""
         counts = [shape] * len(self.axes) if isinstance(shape, int) else list(shape)
         if len(counts) != len(self.axes) or min(counts) < 2:
             raise EmptyDomainError(
@@ -250,9 +258,22 @@ class Domain:
         )
 
 
+def _unit(n: int, d: int, rng: np.random.Generator, method: str) -> Array:
+    """``n`` points of the d-dimensional unit cube."""
+    if not d:
+        return np.zeros((n, 0))
+    if method == "uniform":
+        return rng.random((n, d))
+    from scipy.stats import qmc  # imported here: SciPy's statistics take long to import
+
+    engine = qmc.Sobol(d, rng=rng)
+    # Sobol points come in powers of two; the first n of them keep most of the balance.
+    return np.asarray(engine.random_base2(max(0, int(np.ceil(np.log2(max(n, 1))))))[:n])
+
+
 def Interval(coordinate: sp.Symbol, lower: Any, upper: Any) -> Domain:
     """One space axis, ``lower <= coordinate <= upper``; bounds may be symbolic numbers such as ``2*pi``."""
-    return Domain((Axis(coordinate, lower, upper),))
+    return Domain(BoxRegion((Axis(coordinate, lower, upper),)))
 
 
 def Box(*axes: tuple[sp.Symbol, Any, Any]) -> Domain:
@@ -265,9 +286,25 @@ def Box(*axes: tuple[sp.Symbol, Any, Any]) -> Domain:
                 repr(axis)[:80],
                 "Write Box((x, 0, 1), (y, 0, 2)).",
             )
-    return Domain(tuple(Axis(*axis) for axis in axes))
+    return Domain(BoxRegion(tuple(Axis(*axis) for axis in axes)))
 
 
 def Time(coordinate: sp.Symbol, start: Any, end: Any) -> Domain:
     """The time axis, ``start <= coordinate <= end``."""
-    return Domain((Axis(coordinate, start, end, is_time=True),))
+    return Domain(BoxRegion(), Axis(coordinate, start, end, is_time=True))
+
+
+__all__ = [
+    "INITIAL",
+    "INSIDE",
+    "Array",
+    "Axis",
+    "Box",
+    "Domain",
+    "Face",
+    "Grid",
+    "Interval",
+    "Mask",
+    "Region",
+    "Time",
+]

@@ -44,10 +44,11 @@ class Term:
 
     Attributes:
         name: for messages and reports, for instance ``"dirichlet u on left"``.
-        expression: in unknowns, their derivatives, coordinates, parameters and `DATA`; known parameters
-            and normals are already numbers.
+        expression: in unknowns, their derivatives, coordinates, parameters and the symbols of ``inputs``; known
+            parameters, and normals of flat parts, are already numbers.
         region: ``"inside"`` or a boundary part.
-        data: gives the values of `DATA` at points (n, d), where the expression holds it.
+        inputs: functions of points (n, d) that give the values (n,) of symbols in the expression: `DATA`, and the
+            normal's components on a curved part.
         points: the only points at which the term holds (observations), shape (n, d).
         fixed: coordinates (by index) that are pinned (a gauge at a point).
         condition: the condition it was made from, or None for an equation.
@@ -56,7 +57,7 @@ class Term:
     name: str
     expression: sp.Expr
     region: str
-    data: Callable[[Array], Array] | None = None
+    inputs: Mapping[sp.Symbol, Callable[[Array], Array]] = field(default_factory=dict)
     points: Array | None = None
     fixed: Mapping[int, float] = field(default_factory=dict)
     condition: Condition | None = None
@@ -241,35 +242,45 @@ class Problem:
                     name,
                     condition.unknown - DATA,
                     INSIDE,
-                    data=lambda points: values,
+                    inputs={DATA: lambda points: values},
                     points=condition.points,
                     condition=condition,
                 )
             ]
         if isinstance(condition, Value):
-            expression, data = self._minus_data(condition.unknown, condition.value)
+            expression, inputs = self._minus_data(condition.unknown, condition.value)
             fixed = {self.domain.axis_index(c): float(v) for c, v in condition.at.items()}
-            return [Term(name, expression, INSIDE, data=data, fixed=fixed, condition=condition)]
+            return [Term(name, expression, INSIDE, inputs, fixed=fixed, condition=condition)]
         if isinstance(condition, Initial):
-            expression, data = self._minus_data(condition.operator, condition.value)
+            expression, inputs = self._minus_data(condition.operator, condition.value)
             of = "" if condition.order == 0 else " (time derivative)"
-            return [Term(name + of, expression, "initial", data=data, condition=condition)]
+            return [Term(name + of, expression, "initial", inputs, condition=condition)]
         if isinstance(condition, BoundaryCondition):
             terms = []
             for part in condition.parts(self.domain):
-                normal = dict(
-                    zip(normal_symbols(self.domain), map(float, self.domain.normal(part)), strict=True)
-                )
-                operator = condition.operator(self.domain).subs(normal)
-                expression, data = self._minus_data(operator, condition.value)
-                terms.append(Term(f"{name} on {part}", expression, part, data=data, condition=condition))
+                operator, of_normal = self._on_part(condition.operator(self.domain), part)
+                expression, inputs = self._minus_data(operator, condition.value)
+                inputs = {**inputs, **of_normal}
+                terms.append(Term(f"{name} on {part}", expression, part, inputs, condition=condition))
             return terms
         return []
 
-    def _minus_data(self, operator: sp.Expr, data: Any) -> tuple[sp.Expr, Callable[[Array], Array] | None]:
+    def _on_part(self, operator: sp.Expr, part: str) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
+        """An operator with the normal of a flat part put in, or with inputs for the normal of a curved one."""
+        symbols, normal = normal_symbols(self.domain), self.domain.normal(part)
+        if normal is not None:
+            return operator.subs(dict(zip(symbols, map(float, normal), strict=True))), {}
+        domain = self.domain
+        return operator, {
+            n: lambda points, i=i: domain.normals(points, part)[:, i]
+            for i, n in enumerate(symbols)
+            if n in operator.free_symbols
+        }
+
+    def _minus_data(self, operator: sp.Expr, data: Any) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
         if isinstance(data, sp.Expr):
-            return self.substitute(operator - data), None
-        return self.substitute(operator) - DATA, data
+            return self.substitute(operator - data), {}
+        return self.substitute(operator) - DATA, {DATA: data}
 
     # -- identity and transformation ---------------------------------------------------------------
 
@@ -279,7 +290,8 @@ class Problem:
         described = [
             self.name,
             {name: sp.srepr(e) for name, e in self.equations.items()},
-            [(a.coordinate.name, sp.srepr(a.lower), sp.srepr(a.upper), a.is_time) for a in self.domain.axes],
+            self.domain.region.to_json(),
+            [str(a) for a in (self.domain.time,) if a is not None],
             [str(u) for u in self.unknowns],
             [_describe(c, self.domain) for c in self.conditions],
             sorted((str(k), sp.srepr(sp.sympify(v))) for k, v in self.parameters.items()),

@@ -28,10 +28,12 @@ from .conditions import (
     Robin,
     Value,
 )
-from .domain import Axis, Domain
+from .domain import Domain
 from .errors import DeclarationError, SerializationError
 from .problem import Problem
 from .reference import Reference
+from .regions.reading import region_from_json
+from .regions.region import Axis
 from .trees import (
     Tree,
     chosen,
@@ -41,11 +43,12 @@ from .trees import (
     guarded,
     listed,
     refused,
+    symbol,
     text,
 )
 
 SCHEMA = "pdesolve.problem"
-VERSION = 1
+VERSION = 2
 
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
@@ -61,15 +64,10 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
         "name": problem.name,
         "description": problem.description,
         "equations": [[name, expression_to_json(e)] for name, e in problem.equations.items()],
-        "domain": [
-            [
-                expression_to_json(axis.coordinate),
-                expression_to_json(axis.lower),
-                expression_to_json(axis.upper),
-                axis.is_time,
-            ]
-            for axis in problem.domain.axes
-        ],
+        "domain": {
+            "region": problem.domain.region.to_json(),
+            "time": None if problem.domain.time is None else _write_axis(problem.domain.time),
+        },
         "conditions": [_write_condition(condition) for condition in problem.conditions],
         "parameters": _write_pairs(problem.parameters),
         "unknowns": [expression_to_json(u) for u in problem.unknowns],
@@ -116,12 +114,7 @@ def _read_problem(content: dict[str, Any]) -> Problem:
         name=text(content["name"]),
         description=text(content["description"]),
         equations={text(name): read(tree) for name, tree in listed(content["equations"])},
-        domain=Domain(
-            tuple(
-                Axis(symbol(coordinate), read(lower), read(upper), flag(is_time))
-                for coordinate, lower, upper, is_time in listed(content["domain"])
-            )
-        ),
+        domain=_read_domain(content["domain"]),
         conditions=[_read_condition(item) for item in listed(content["conditions"])],
         parameters=_read_pairs(content["parameters"]),
         unknowns=tuple(function(tree) for tree in listed(content["unknowns"])),
@@ -133,6 +126,22 @@ def _read_problem(content: dict[str, Any]) -> Problem:
         },
         allow_ill_posed=flag(content["allow_ill_posed"]),
     )
+
+
+# -- domain ------------------------------------------------------------------------------------------
+
+
+def _write_axis(axis: Axis) -> list[Any]:
+    return [expression_to_json(e) for e in (axis.coordinate, axis.lower, axis.upper)]
+
+
+def _read_domain(content: Any) -> Domain:
+    time = content["time"]
+    if time is not None:
+        coordinate, start, end = listed(time)
+        read = expression_from_json
+        time = Axis(symbol(coordinate), read(start), read(end), is_time=True)
+    return Domain(region_from_json(content["region"]), time)
 
 
 # -- conditions --------------------------------------------------------------------------------------
@@ -310,13 +319,6 @@ def function(tree: Tree) -> AppliedUndef:
     made = expression_from_json(tree)
     if not isinstance(made, AppliedUndef):
         raise refused("an unknown", str(made)[:80])
-    return made
-
-
-def symbol(tree: Tree) -> sp.Symbol:
-    made = expression_from_json(tree)
-    if not isinstance(made, sp.Symbol):
-        raise refused("a symbol", str(made)[:80])
     return made
 
 

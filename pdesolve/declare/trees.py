@@ -346,6 +346,13 @@ def flag(value: Any) -> bool:
     return value
 
 
+def symbol(tree: Tree) -> sp.Symbol:
+    made = expression_from_json(tree)
+    if not isinstance(made, sp.Symbol):
+        raise refused("a symbol", str(made)[:80])
+    return made
+
+
 def assumptions(value: Any) -> dict[str, bool]:
     if type(value) is not dict or not ASSUMPTIONS.issuperset(value):
         raise refused("assumptions that SymPy knows", _short(value))

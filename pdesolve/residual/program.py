@@ -1,7 +1,7 @@
 """A problem lowered once: which derivatives each residual needs, and what to do with them.
 
 A `Program` knows nothing of where derivatives come from. It maps arrays of derivatives, coordinates,
-unknown parameters and data to residual values, in torch or NumPy, and holds the exact symbolic
+unknown parameters and inputs (data, normals) to residual values, in torch or NumPy, and holds the exact symbolic
 linearisation of every term, ∂(residual)/∂(derivative), which Newton-type methods need.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from ..declare.errors import PDESolveError
-from ..declare.problem import DATA, MultiIndex, Problem, Term
+from ..declare.problem import MultiIndex, Problem, Term
 
 Derivative = tuple[int, MultiIndex]
 """Which unknown (index into ``problem.unknowns``), and its order in each coordinate."""
@@ -94,7 +94,7 @@ def lower(
 
 @dataclass(frozen=True, eq=False)
 class LoweredTerm:
-    """One residual as a function of its derivatives, the coordinates, unknown parameters and data."""
+    """One residual as a function of its derivatives, the coordinates, unknown parameters and inputs."""
 
     term: Term
     derivatives: tuple[Derivative, ...]
@@ -107,7 +107,7 @@ class LoweredTerm:
         return self.term.name
 
     def function(self, module: Module) -> Callable[..., Any]:
-        """``f(*derivatives, *coordinates, *unknown parameters, data) -> residual`` on arrays."""
+        """``f(*derivatives, *coordinates, *unknown parameters, *inputs) -> residual`` on arrays."""
         return lower(self.arguments, self.expression, module)
 
     @cached_property
@@ -150,7 +150,7 @@ class Program:
         # Derivatives first: replacing u before u_x would leave Derivative(symbol, x).
         replace = dict(zip((node for node, _ in ordered), symbols, strict=True))
         expression = term.expression.xreplace(replace)
-        arguments = (*symbols, *self.problem.coordinates, *self.parameters, DATA)
+        arguments = (*symbols, *self.problem.coordinates, *self.parameters, *term.inputs)
         return LoweredTerm(term, tuple(d for _, d in ordered), expression, symbols, arguments)
 
     @property
@@ -169,6 +169,6 @@ class Program:
         parameters: Sequence[float] = (),
     ) -> np.ndarray[Any, Any]:
         """Residual values in NumPy, shape (n,), from the term's derivatives at ``points`` (n, d)."""
-        data = term.term.data(points) if term.term.data is not None else 0.0
-        values = term.function("numpy")(*derivatives, *points.T, *parameters, data)
+        inputs = [function(points) for function in term.term.inputs.values()]
+        values = term.function("numpy")(*derivatives, *points.T, *parameters, *inputs)
         return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))

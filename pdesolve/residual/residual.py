@@ -29,10 +29,10 @@ BLOCK = 2048
 
 
 class GroupBatch(NamedTuple):
-    """Points (n, d) that m terms share, with their data (m, n) and weights (m, n)."""
+    """Points (n, d) that m terms share, all inputs of all terms in order (i, n), and weights (m, n)."""
 
     points: Tensor
-    data: Tensor
+    inputs: Tensor
     weights: Tensor
 
 
@@ -140,14 +140,18 @@ class Residual:
         """
         batches = []
         for group, p in zip(self.groups, points, strict=True):
-            data, spread = [], []
+            spread = []
             for i in group:
-                function = self.terms[i].term.data
-                data.append(function(p) if function is not None else np.zeros(len(p)))
                 weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
                 spread.append(np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight)
-            batches.append(GroupBatch(*(self.tensor(np.asarray(a)) for a in (p, data, spread))))
+            arrays = (p, self._inputs(group, p), np.asarray(spread))
+            batches.append(GroupBatch(*map(self.tensor, arrays)))
         return tuple(batches)
+
+    def _inputs(self, group: tuple[int, ...], points: Points) -> Points:
+        """Values (i, n) of the inputs of all terms of a group, one after the other."""
+        rows = [function(points) for i in group for function in self.terms[i].term.inputs.values()]
+        return np.stack(rows) if rows else np.empty((0, len(points)))
 
     def tensor(self, array: Any) -> Tensor:
         """An array on this residual's device, in its dtype."""
@@ -163,13 +167,13 @@ class Residual:
         if count == 1:
             return [batch]
         pieces = []
-        for points, data, weights in batch:
+        for points, inputs, weights in batch:
             n = len(points)
             step = -(-n // count)
             short = step * count - n
             padded = (
                 torch.cat([points, points[:1].expand(short, -1)]).split(step),  # type: ignore[no-untyped-call]
-                torch.cat([data, data[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
+                torch.cat([inputs, inputs[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
                 torch.cat([weights, weights.new_zeros(len(weights), short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
             )
             pieces.append([GroupBatch(*parts) for parts in zip(*padded, strict=True)])
@@ -186,11 +190,15 @@ class Residual:
         wanted = self._wanted[g]
         found = dict(zip(wanted, self.model.derivatives(batch.points, wanted), strict=True))
         coordinates, parameters = batch.points.unbind(1), self.model.parameter_values()
+        inputs = iter(batch.inputs.unbind(0))
         rows = [
             self._functions[i](
-                *(found[d] for d in self.terms[i].derivatives), *coordinates, *parameters, batch.data[row]
+                *(found[d] for d in self.terms[i].derivatives),
+                *coordinates,
+                *parameters,
+                *(next(inputs) for _ in self.terms[i].term.inputs),
             )
-            for row, i in enumerate(self.groups[g])
+            for i in self.groups[g]
         ]
         return torch.stack(rows)
 
@@ -210,11 +218,10 @@ class Residual:
 
     def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
         """Residuals (m, n) of one group at other points (n, d) of its region."""
-        data = [self.terms[i].term.data for i in self.groups[g]]
-        given = np.stack([f(points) if f is not None else np.zeros(len(points)) for f in data])
-        x, d = self.tensor(points), self.tensor(given)
+        x, inputs = self.tensor(points), self.tensor(self._inputs(self.groups[g], points))
+        batch = GroupBatch(x, inputs, x.new_zeros(len(self.groups[g]), len(x)))
         with torch.no_grad():
-            values: Tensor = self._with(theta, self._group, g, GroupBatch(x, d, torch.zeros_like(d)))
+            values: Tensor = self._with(theta, self._group, g, batch)
         return values.double().cpu().numpy()  # type: ignore[no-any-return]
 
     def loss_and_gradient(self, theta: Tensor, batch: Batch | list[Batch]) -> tuple[Tensor, Tensor]:

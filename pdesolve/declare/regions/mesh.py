@@ -1,0 +1,84 @@
+"""`Mesh`: simplices with a named boundary, the form in which every region reaches finite elements and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from .region import Array
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Simplices of one dimension, linear or quadratic (curved).
+
+    Attributes:
+        points: nodes (n, k).
+        cells: (m, k + 1) node numbers of vertices; in a quadratic mesh the nodes at the middles of edges
+            follow in the order of ``EDGES[k]``: (m, k + 1 + number of edges).
+        boundaries: for each part its facets, (q, k) vertex numbers.
+    """
+
+    points: Array
+    cells: Indices
+    boundaries: Mapping[str, Indices] = field(default_factory=dict)
+
+    @property
+    def dimension(self) -> int:
+        return int(self.points.shape[1])
+
+    @property
+    def is_quadratic(self) -> bool:
+        return self.cells.shape[1] > self.dimension + 1
+
+    @cached_property
+    def vertices(self) -> Array:
+        """Corners of the cells, (m, k + 1, k)."""
+        return self.points[self.cells[:, : self.dimension + 1]]
+
+    @cached_property
+    def facets(self) -> Indices:
+        """The boundary facets (q, k), each a facet of one cell alone, oriented as in its cell."""
+        k = self.dimension
+        corners = self.cells[:, : k + 1]
+        all_facets = np.concatenate([np.delete(corners, i, axis=1) for i in range(k + 1)])
+        _, first, count = np.unique(
+            np.sort(all_facets, axis=1), axis=0, return_index=True, return_counts=True
+        )
+        return np.asarray(all_facets[np.sort(first[count == 1])])
+
+
+EDGES = {1: ((0, 1),), 2: ((0, 1), (1, 2), (0, 2)), 3: ((0, 1), (1, 2), (0, 2), (0, 3), (2, 3), (1, 3))}
+"""Ends of the edge on which each middle node of a quadratic cell lies, as gmsh (triangles) numbers them."""
+
+
+def box_mesh(axes: Sequence[Array]) -> Mesh:
+    """The tensor grid of increasing coordinates, each box cut into k! simplices (Kuhn), faces named as `BoxRegion`."""
+    from .box import FACE_NAMES
+
+    k = len(axes)
+    shape = tuple(len(a) for a in axes)
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+    number = np.arange(len(points)).reshape(shape)
+    corner = np.stack([g.ravel() for g in np.indices(tuple(n - 1 for n in shape))], axis=1)
+    cells = []
+    for order in permutations(range(k)):
+        path = [corner]
+        for axis in order:  # from the lowest corner to the highest, one axis after the other
+            step = path[-1].copy()
+            step[:, axis] += 1
+            path.append(step)
+        cells.append(np.stack([number[tuple(p.T)] for p in path], axis=1))
+    mesh = Mesh(points, np.concatenate(cells))
+    facets, boundaries = mesh.facets, {}
+    for i, axis in enumerate(axes):
+        for name, value in zip(FACE_NAMES[i], (axis[0], axis[-1]), strict=True):
+            boundaries[name] = facets[np.all(points[facets][:, :, i] == value, axis=1)]
+    return Mesh(mesh.points, mesh.cells, boundaries)
