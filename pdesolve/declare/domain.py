@@ -2,12 +2,12 @@
 
     domain = Interval(x, -1, 1) * Time(t, 0, 1)
     domain = Box((x, 0, 1), (y, 0, 2)) * Time(t, 0, 1)
-    domain = (Box((x, 0, 2), (y, 0, 1)) - Disk((x, y), center=(0.5, 0.5), radius=0.1, name="hole")) * Time(t, 0, 1)
+    domain = Box((x, 0, 2), (y, 0, 1)) - Disk((x, y), center=(0.5, 0.5), radius=0.1, name="hole")
     domain = MeshDomain("part.msh", (x, y, z))
 
 Boundary parts of a box are named ``left, right`` (first space axis), ``bottom, top`` (second),
-``back, front`` (third) and ``x4-lower, x4-upper`` beyond, with the coordinate's own name; other regions name their
-own. ``initial`` is the part at the start of time. Space comes first in every point array, time last.
+``back, front`` (third) and ``x4-lower, x4-upper`` beyond, with the coordinate's own name; other regions
+name their own. ``initial`` is the part at the start of time. Space comes first in every point array, time last.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Domain:
-    """A region of space, with or without time; made by `Interval`, `Box`, shapes, `MeshDomain` and ``* Time``."""
+    """A region of space, with or without time; made by `Interval`, `Box`, shapes or `MeshDomain`."""
 
     region: Region
     time: Axis | None = None
@@ -169,7 +169,7 @@ class Domain:
         return self.region.measure(part if part == INSIDE else self.face(part).name) * duration
 
     def normal(self, part: str) -> Array | None:
-        """Outward unit normal of a flat part in space, shape (number of space axes,); None where it varies."""
+        """Outward unit normal (number of space axes,) of a flat part; None where it varies."""
         if self.face(part).name == INITIAL:
             return np.zeros(len(self.space))
         return self.region.normal(part)

@@ -44,11 +44,11 @@ class Term:
 
     Attributes:
         name: for messages and reports, for instance ``"dirichlet u on left"``.
-        expression: in unknowns, their derivatives, coordinates, parameters and the symbols of ``inputs``; known
-            parameters, and normals of flat parts, are already numbers.
+        expression: in unknowns, their derivatives, coordinates, parameters and the symbols of ``inputs``;
+            known parameters, and normals of flat parts, are already numbers.
         region: ``"inside"`` or a boundary part.
-        inputs: functions of points (n, d) that give the values (n,) of symbols in the expression: `DATA`, and the
-            normal's components on a curved part.
+        inputs: functions of points (n, d) that give the values (n,) of symbols in the expression: `DATA`,
+            and the normal's components on a curved part.
         points: the only points at which the term holds (observations), shape (n, d).
         fixed: coordinates (by index) that are pinned (a gauge at a point).
         condition: the condition it was made from, or None for an equation.
@@ -266,7 +266,7 @@ class Problem:
         return []
 
     def _on_part(self, operator: sp.Expr, part: str) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
-        """An operator with the normal of a flat part put in, or with inputs for the normal of a curved one."""
+        """An operator with the normal of a flat part put in, or inputs for that of a curved one."""
         symbols, normal = normal_symbols(self.domain), self.domain.normal(part)
         if normal is not None:
             return operator.subs(dict(zip(symbols, map(float, normal), strict=True))), {}

@@ -1,8 +1,8 @@
 """A problem lowered once: which derivatives each residual needs, and what to do with them.
 
 A `Program` knows nothing of where derivatives come from. It maps arrays of derivatives, coordinates,
-unknown parameters and inputs (data, normals) to residual values, in torch or NumPy, and holds the exact symbolic
-linearisation of every term, ∂(residual)/∂(derivative), which Newton-type methods need.
+unknown parameters and inputs (data, normals) to residual values, in torch or NumPy, and holds the exact
+symbolic linearisation of every term, ∂(residual)/∂(derivative), which Newton-type methods need.
 """
 
 from __future__ import annotations

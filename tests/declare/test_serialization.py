@@ -308,7 +308,7 @@ def test_a_missing_part_is_refused(key: str) -> None:
         problem_from_json({name: part for name, part in HEAT.items() if name != key})
 
 
-@pytest.mark.parametrize("content", [None, [], "heat", 5, {}, {"schema": "other"}, {**HEAT, "version": 2}])
+@pytest.mark.parametrize("content", [None, [], "heat", 5, {}, {"schema": "other"}, {**HEAT, "version": 1}])
 def test_other_content_is_refused(content: Any) -> None:
     with pytest.raises(SerializationError, match=r"schema|version"):
         problem_from_json(content)

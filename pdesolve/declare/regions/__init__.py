@@ -1,1 +1,1 @@
-"""Regions of space: boxes, shapes of the plane, meshes, closed surfaces; all behind one interface, `Region`."""
+"""Regions of space: boxes, shapes of the plane, meshes, closed surfaces, behind one interface."""

@@ -1,4 +1,4 @@
-"""`Mesh`: simplices with a named boundary, the form in which every region reaches finite elements and files."""
+"""`Mesh`: simplices with a named boundary, as every region reaches finite elements and files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ EDGES = {1: ((0, 1),), 2: ((0, 1), (1, 2), (0, 2)), 3: ((0, 1), (1, 2), (0, 2), 
 
 
 def box_mesh(axes: Sequence[Array]) -> Mesh:
-    """The tensor grid of increasing coordinates, each box cut into k! simplices (Kuhn), faces named as `BoxRegion`."""
+    """The tensor grid of increasing coordinates, each box cut into k! simplices (Kuhn), faces named."""
     from .box import FACE_NAMES
 
     k = len(axes)

@@ -1,9 +1,10 @@
 """`Region`: a bounded part of space with a named boundary; what every geometry offers.
 
-Points are (n, k) arrays of the k space coordinates; time is the business of `Domain`. A corner belongs to every
-part that meets there. Sampled points and quadrature points of a part never lie in a corner; at a corner itself
-`normals` gives the normal of one of the parts' pieces, and where Dirichlet data of two parts disagree there,
-the condition that was declared first holds.
+Points are (n, k) arrays of the k space coordinates; time is the business of `Domain`.
+
+Corners: a corner belongs to every part that meets there. Sampled points and quadrature points of a part never
+lie in one. At the corner itself `normals` gives the normal of one of the pieces, and where the Dirichlet data
+of two parts disagree there, the condition that was declared first holds.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class Region(ABC):
 
     @abstractmethod
     def place(self, unit: Array, part: str = INSIDE) -> Array:
-        """Points (n, k) from ``unit`` (n, dimension) in the unit cube; dimension is k inside, k - 1 on parts."""
+        """Points (n, k) from ``unit`` in the unit cube, (n, k) inside and (n, k - 1) on a part."""
 
     @abstractmethod
     def quadrature(self, n: int, part: str = INSIDE) -> tuple[Array, Array]:
@@ -130,12 +131,14 @@ class Region(ABC):
 
     @abstractmethod
     def mesh(self, size: float | None = None) -> Mesh:
-        """Simplices that fill the region, edges about ``size`` long (default: a 1/32 of the bounding box), with
-        the parts as named facets."""
+        """Simplices that fill the region, with the parts as named facets.
+
+        ``size`` is the length of edges, by default 1/32 of the longest side of the bounding box.
+        """
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """All that defines the region, as plain JSON values with a ``"kind"``; also what its digest hashes."""
+        """All that defines the region, as plain JSON values with a ``"kind"``; digests hash it."""
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:

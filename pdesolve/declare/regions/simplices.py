@@ -1,4 +1,4 @@
-"""Integration and sampling on sets of simplices: segments, triangles, tetrahedra, in a space of any dimension.
+"""Integration and sampling on sets of simplices: segments, triangles, tetrahedra, in any space.
 
 ``vertices`` is always (m, q + 1, k): m simplices of dimension q in k-dimensional space.
 """
@@ -25,7 +25,7 @@ def place(vertices: Array, unit: Array) -> Array:
     The first coordinate picks the simplex; what remains of it, stretched to [0, 1], is used again, so that
     low-discrepancy points stay evenly spread.
     """
-    n, q = unit.shape
+    n = len(unit)
     edges = np.concatenate([[0.0], np.cumsum(measures(vertices))])
     edges /= edges[-1]
     chosen = np.clip(np.searchsorted(edges, unit[:, 0], side="right") - 1, 0, len(vertices) - 1)
