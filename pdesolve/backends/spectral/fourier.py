@@ -59,13 +59,19 @@ def tail(spectra: Spectra, dimension: int) -> float:
     """Share of the norm that lies in the highest third of the modes, the largest over all unknowns.
 
     It bounds the truncation error from above for geometrically decaying spectra, and is about 1.5 times
-    that error for û_k ~ 1/k².
+    that error for û_k ~ 1/k². An unknown that vanishes is measured by the others.
     """
     modes = spectra.shape[-1] - 1
     total = power(spectra, dimension)
     high = spectra.copy()  # a difference of two norms would end at the root of round-off
     high[block(2 * modes // 3, dimension)] = 0
-    return float(np.sqrt(np.max(power(high, dimension) / np.where(total > 0, total, 1.0))))
+    return relative(power(high, dimension), total)
+
+
+def relative(square: Array, norm: Array) -> float:
+    """sqrt(square / norm), the largest of the unknowns; one that vanishes is measured by the others."""
+    scale = np.where(norm > 1e-28 * norm.max(), norm, norm.max())
+    return float(np.sqrt(np.max(square / np.where(scale > 0, scale, 1.0))))
 
 
 @dataclass(frozen=True)
@@ -116,24 +122,30 @@ class FourierGrid:
         return result
 
     def to_grid(self, spectra: Spectra) -> Array:
-        """Values on the grid, (..., n, ..., n)."""
+        """Values on the grid, (..., n, ..., n).
+
+        One axis after another: the modes that are zero on the axes still to come are left out.
+        """
         from scipy import fft
 
-        axes = tuple(range(-self.dimension, 0))
-        if self.dimension == 1:
-            return np.asarray(fft.irfft(spectra, self.n, norm="forward"))
-        full = np.zeros(
-            (*spectra.shape[: -self.dimension], *self.shape[:-1], self.n // 2 + 1), dtype=np.complex128
-        )
-        full[block(self.modes, self.dimension)] = spectra
-        return np.asarray(fft.irfftn(full, self.shape, axes=axes, norm="forward"))
+        k = self.modes
+        for axis in range(-self.dimension, -1):
+            before, after = spectra.shape[:axis], spectra.shape[axis + 1 :]
+            padded = np.zeros((*before, self.n, *after), dtype=np.complex128)
+            rest = (slice(None),) * (-axis - 1)
+            padded[..., : k + 1, *rest] = spectra[..., : k + 1, *rest]
+            padded[..., self.n - k :, *rest] = spectra[..., k + 1 :, *rest]
+            spectra = fft.ifft(padded, axis=axis, norm="forward", overwrite_x=True)
+        return np.asarray(fft.irfft(spectra, self.n, norm="forward"))
 
     def to_modes(self, values: Array) -> Spectra:
         """The series of values on the grid, cut to K modes."""
         from scipy import fft
 
-        axes = tuple(range(-self.dimension, 0))
-        if self.dimension == 1:
-            return np.ascontiguousarray(fft.rfft(values, norm="forward")[..., : self.modes + 1])
-        full = fft.rfftn(values, axes=axes, norm="forward")
-        return np.ascontiguousarray(full[block(self.modes, self.dimension)])
+        k = self.modes
+        spectra = np.ascontiguousarray(fft.rfft(values, norm="forward")[..., : k + 1])
+        for axis in range(-2, -self.dimension - 1, -1):
+            full = fft.fft(spectra, axis=axis, norm="forward", overwrite_x=True)
+            rest = (slice(None),) * (-axis - 1)
+            spectra = np.concatenate([full[..., : k + 1, *rest], full[..., self.n - k :, *rest]], axis=axis)
+        return np.asarray(spectra)

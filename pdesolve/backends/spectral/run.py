@@ -9,8 +9,8 @@ import numpy as np
 from ...declare.domain import Array
 from . import etdrk4
 from .evolution import Discretization
-from .fourier import Spectra, power, tail
-from .trajectory import Slab, prune, relative, slab_edges
+from .fourier import Spectra, power, relative, tail
+from .trajectory import Slab, prune, slab_edges
 
 PROBES = 8
 """Intervals of each slab in whose middle the interpolation in time is checked."""

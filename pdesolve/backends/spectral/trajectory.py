@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...declare.domain import Array
-from .fourier import Spectra, power, resize
+from .fourier import Spectra, power, relative, resize
 
 NODES = 10
 """Saved times that one interpolation uses, where the slab has as many."""
@@ -119,9 +119,3 @@ def difference(coarse: Sequence[Slab], fine: Sequence[Slab], dimension: int) -> 
         square = square + weights @ power(resize(a.spectra, modes, dimension) - reference, dimension)
         norm = norm + weights @ power(reference, dimension)
     return relative(square, norm)
-
-
-def relative(square: Array, norm: Array) -> float:
-    """sqrt(square / norm), the largest of the unknowns; one that vanishes is measured by the others."""
-    scale = np.where(norm > 1e-28 * norm.max(), norm, norm.max())
-    return float(np.sqrt(np.max(square / np.where(scale > 0, scale, 1.0))))
