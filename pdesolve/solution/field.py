@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..declare.domain import Array
 from ..residual.program import Derivative
+
+if TYPE_CHECKING:
+    from ..declare.regions.mesh import Mesh
 
 
 class Field(ABC):
@@ -28,6 +32,10 @@ class Field(ABC):
     @property
     def end(self) -> float | None:
         """The last time with values, of a run in time that may have stopped early; None: all are known."""
+        return None
+
+    def mesh(self) -> Mesh | None:
+        """The mesh that the field lives on, which files and pictures then show; None: any mesh will do."""
         return None
 
     @abstractmethod

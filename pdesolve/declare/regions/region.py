@@ -20,6 +20,7 @@ from ..errors import EmptyDomainError, ExpressionTypeError
 from ..symbols import as_expression
 
 if TYPE_CHECKING:
+    from .curves import Curve
     from .mesh import Mesh
 
 INITIAL = "initial"
@@ -139,6 +140,10 @@ class Region(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """All that defines the region, as plain JSON values with a ``"kind"``; digests hash it."""
+
+    def boundary_curves(self, part: str) -> tuple[Curve, ...] | None:
+        """A part of a boundary in the plane as segments and arcs; None where it is made of anything else."""
+        return None
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
