@@ -23,7 +23,7 @@ from .declare import Problem
 from .progress import ProgressBar
 from .solution import Cost, History, ResolvedReference, Solution, Status
 from .solution.field import Field
-from .solution.norms import default_grid, relative
+from .solution.norms import default_grid, inner_points, relative
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +86,10 @@ class Run:
         self.seconds_setup += time.perf_counter() - begin
 
     def compare_with(self, reference: ResolvedReference | None) -> None:
-        """Evaluate the reference once, on the default grid."""
+        """Evaluate the reference once, at the points of the default grid that lie in the domain."""
         self.reference = reference
         if reference is not None:
-            self._grid_points = default_grid(self.problem).points
+            self._grid_points, _ = inner_points(self.problem, default_grid(self.problem))
             self._exact = np.asarray(reference.values(self._grid_points)).reshape(len(self._grid_points), -1)
 
     def loop(self, bar: ProgressBar, interrupted: threading.Event) -> None:

@@ -10,7 +10,8 @@ The layout, in a file of schema `SCHEMA`, version `VERSION`:
     /history/<column>     the error curve
     /collocation_points   (m, d)
     /grid/axes/<coordinate>, /grid/values/<unknown>, /grid/reference/<unknown>
-                          values on the default grid, with HDF5 dimension scales and the attribute "units"
+                          values on the default grid, with HDF5 dimension scales and the attribute "units";
+                          NaN where a node lies outside the domain
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .field import Field
 from .hdf5_checks import REMEDY, USER_BLOCK, numbers, open_checked, seal, text
 from .history import Cost, History
 from .labels import unit_of
-from .norms import ErrorNorms, default_grid
+from .norms import ErrorNorms, default_grid, on_grid
 from .output import atomic_file, check_writable, explained
 from .references import ResolvedReference, Tabulated, resolve_reference
 from .status import Status
@@ -55,11 +56,10 @@ def write(solution: Solution, path: str | Path) -> Path:
 
     target = check_writable(path)
     grid = default_grid(solution.problem)
-    values = solution.on(grid)
+    values = on_grid(solution.problem, grid, solution.values)
     reference = solution.reference
-    exact = None if reference is None else np.asarray(reference.values(grid.points)).reshape(values.shape)
-    if exact is not None and np.isfinite(exact).all():
-        solution.error()  # measured on the same grid, so that a reader of the file sees it
+    exact = None if reference is None else on_grid(solution.problem, grid, reference.values)
+    solution.measure()  # on the same grid, so that a reader of the file sees it
     with atomic_file(target) as temporary, explained(path):
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK, track_order=True) as file:
             _fill(file, solution, grid, values, exact)

@@ -3,7 +3,7 @@
     relative L2 = ‖u − u_ref‖₂ / ‖u_ref‖₂
     relative H1 = (‖u − u_ref‖₂² + ‖∇(u − u_ref)‖₂²)^½ / (‖u_ref‖₂² + ‖∇u_ref‖₂²)^½
 
-with ‖·‖₂ the Euclidean norm over all grid points and all unknowns, ∇ the gradient in space.
+with ‖·‖₂ the Euclidean norm over all grid points in the domain and all unknowns, ∇ the gradient in space.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.domain import Array, Grid
+from ..declare.domain import Array, Grid, Mask
 from ..declare.errors import ReferenceDataError
 from ..declare.problem import Problem
 from ..residual.program import Derivative
+from .errors import PointsShapeError
 from .references import ResolvedReference
 
 Evaluate = Callable[[Array, list[Derivative]], list[Array]]
@@ -46,7 +47,8 @@ class ErrorNorms:
         max: largest absolute difference of any unknown.
         relative_h1: NaN where the reference has no derivatives.
         per_unknown: relative L2 of each unknown by name.
-        shape: points an axis of the grid.
+        shape: points an axis of the grid, which covers the bounding box of a domain that is no box.
+        points: how many of them lie in the domain, and were compared.
     """
 
     relative_l2: float
@@ -54,6 +56,7 @@ class ErrorNorms:
     relative_h1: float = float("nan")
     per_unknown: dict[str, float] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
+    points: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON, null for what is not finite."""
@@ -63,6 +66,7 @@ class ErrorNorms:
             "relative_h1": _finite(self.relative_h1),
             "per_unknown": {name: _finite(value) for name, value in self.per_unknown.items()},
             "shape": list(self.shape),
+            "points": self.points,
         }
 
     @classmethod
@@ -74,15 +78,19 @@ class ErrorNorms:
             _number(data["relative_h1"]),
             {str(name): _number(value) for name, value in data["per_unknown"].items()},
             tuple(int(n) for n in data["shape"]),
+            int(data["points"]),
         )
 
 
 def default_grid(problem: Problem) -> Grid:
-    """The tensor grid on which errors are stated unless another is given.
+    """The tensor grid on which errors are stated unless another is given; see `inner_points`.
 
     1-D: 1001 points; x–t: 256 × 101; 2-D: 129²; 2-D and time: 65² × 21; 3-D: 33³; 3-D and time: 17³ × 9;
     end points included. From five coordinates on, cell centres of about 50,000 cells: most nodes of a
     coarse grid with end points would lie on the boundary, where the conditions already fix the solution.
+
+    Where the domain is no box the grid covers its bounding box, and errors are stated over those of its
+    points that lie in the domain, boundary included: evenly spread, and the same whatever the backend.
     """
     domain = problem.domain
     shape = DEFAULT_SHAPES.get((len(domain.space), domain.time is not None))
@@ -91,6 +99,35 @@ def default_grid(problem: Problem) -> Grid:
     n = max(2, math.floor(MANY_COORDINATES_POINTS ** (1 / len(domain.axes)) + 1e-9))
     centres = (np.arange(n) + 0.5) / n
     return Grid(tuple(lower + centres * (upper - lower) for lower, upper in domain.bounds))
+
+
+def inner_points(problem: Problem, grid: Grid) -> tuple[Array, Mask]:
+    """The points (m, d) of a grid that lie in the domain, and which of ``grid.points`` they are, (n,).
+
+    Raises:
+        PointsShapeError: there are none.
+    """
+    points, domain = grid.points, problem.domain
+    if domain.is_box:
+        return points, np.ones(len(points), dtype=bool)
+    inside = domain.contains(points)
+    if not inside.any():
+        raise PointsShapeError(
+            f"grid on {problem.name}",
+            "points in the domain",
+            f"{len(points)} points, all outside",
+            "Refine the grid.",
+        )
+    return points[inside], inside
+
+
+def on_grid(problem: Problem, grid: Grid, values: Callable[[Array], Array]) -> Array:
+    """A function of points (m, d) with values (m, k) as a table ``(*grid.shape, k)``, NaN outside the domain."""
+    points, inside = inner_points(problem, grid)
+    found = np.asarray(values(points), dtype=np.float64)
+    table = np.full((len(inside), found.shape[1]), np.nan)
+    table[inside] = found
+    return table.reshape(*grid.shape, found.shape[1])
 
 
 def error_norms(problem: Problem, evaluate: Evaluate, reference: ResolvedReference, grid: Grid) -> ErrorNorms:
@@ -105,7 +142,7 @@ def error_norms(problem: Problem, evaluate: Evaluate, reference: ResolvedReferen
     Raises:
         ReferenceDataError: the reference is not finite somewhere on the grid.
     """
-    points = grid.points
+    points, _ = inner_points(problem, grid)
     k, d = len(problem.unknowns), len(problem.coordinates)
     exact = np.asarray(reference.values(points))  # (n, k)
     _refuse_not_finite(exact, points, problem)
@@ -133,6 +170,7 @@ def error_norms(problem: Problem, evaluate: Evaluate, reference: ResolvedReferen
             name: relative(difference[:, i], exact[:, i]) for i, name in enumerate(problem.unknown_names)
         },
         shape=grid.shape,
+        points=len(points),
     )
 
 

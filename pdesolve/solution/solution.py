@@ -84,14 +84,20 @@ class Solution:
         Raises:
             PointsShapeError: ``points`` is no numeric array of shape (n, d).
         """
-        order = (0,) * len(self.problem.coordinates)
-        wanted = [(k, order) for k in range(len(self.problem.unknowns))]
-        return np.stack(self._inside(points, wanted), axis=1)
+        return np.stack(self._inside(points, self._orders_zero), axis=1)
+
+    def values(self, points: Array) -> Array:
+        """As a call, without the question whether ``points`` (n, d) lie in the domain.
+
+        For points that do by their making, such as the nodes of its mesh, up to round-off.
+        """
+        return np.stack(self._derivatives(points, self._orders_zero), axis=1)
 
     def on(self, grid: Grid | int | Sequence[int] | None = None) -> Array:
         """Values on a tensor grid, shape ``(*grid.shape, k)``.
 
-        ``grid`` is a `Grid`, the number of points an axis, or None for the default grid.
+        ``grid`` is a `Grid`, the number of points an axis, or None for the default grid. Values are NaN
+        at points outside the domain, with one `OutsideDomainWarning`.
         """
         grid = self._grid(grid)
         return self(grid.points).reshape(*grid.shape, len(self.problem.unknowns))
@@ -128,17 +134,11 @@ class Solution:
     def residual(self, points: Any) -> dict[str, Array]:
         """Residual (n,) of each equation by name, at ``points`` (n, d); zero for the exact solution."""
         points = self._points(points)
-        equations = self._program.equations
-        wanted = sorted({d for term in equations for d in term.derivatives})
-        found = dict(zip(wanted, self._inside(points, wanted), strict=True))
-        return {
-            term.name: np.array(
-                self._program.evaluate(
-                    term, [found[d] for d in term.derivatives], points, self._parameter_values()
-                )
-            )
-            for term in equations
-        }
+        return self._residuals_from(points, self._inside(points, self._residual_derivatives))
+
+    def residuals(self, points: Array) -> dict[str, Array]:
+        """As `residual`, without the question whether ``points`` lie in the domain; see `values`."""
+        return self._residuals_from(points, self._derivatives(points, self._residual_derivatives))
 
     def error(self, reference: Any = None, grid: Grid | int | Sequence[int] | None = None) -> ErrorNorms:
         """Error norms against a reference over a grid.
@@ -146,11 +146,13 @@ class Solution:
         Args:
             reference: a closed form, a dictionary of them, a function, a `Reference`, another `Solution`;
                 None compares with the solution's own reference.
-            grid: a `Grid`, the number of points an axis, or None for the problem's default grid.
+            grid: a `Grid`, the number of points an axis, or None for the problem's default grid; those of
+                its points count that lie in the domain.
 
         Raises:
             ReferenceUnresolvedError: there is no reference, or it must be computed by a backend.
             ReferenceDataError: the reference is not finite on the grid, or has a wrong shape.
+            PointsShapeError: no point of the grid lies in the domain.
         """
         if reference is None and grid is None:
             if self.measured is None:
@@ -254,6 +256,26 @@ class Solution:
     @cached_property
     def _program(self) -> Program:
         return Program(self.problem)
+
+    @property
+    def _orders_zero(self) -> list[Derivative]:
+        """The unknowns themselves, as derivatives."""
+        order = (0,) * len(self.problem.coordinates)
+        return [(k, order) for k in range(len(self.problem.unknowns))]
+
+    @cached_property
+    def _residual_derivatives(self) -> list[Derivative]:
+        return sorted({d for term in self._program.equations for d in term.derivatives})
+
+    def _residuals_from(self, points: Array, derivatives: list[Array]) -> dict[str, Array]:
+        found = dict(zip(self._residual_derivatives, derivatives, strict=True))
+        program, parameters = self._program, self._parameter_values()
+        return {
+            term.name: np.array(
+                program.evaluate(term, [found[d] for d in term.derivatives], points, parameters)
+            )
+            for term in program.equations
+        }
 
     def _parameter_values(self) -> list[float]:
         return [self.parameters[p.name] for p in self.problem.unknown_parameters]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
-from ..declare.domain import Array, Grid
+from ..declare.domain import Array
 from ..declare.problem import Problem
+from ..declare.regions.mesh import Mesh
 from .errors import NotFiniteOutputWarning, OutputArrayError
 from .labels import clean_all, unit_of
 
@@ -22,7 +24,7 @@ NOT_FINITE = "not_finite"
 
 @dataclass(frozen=True)
 class PointArray:
-    """One array on the points of a grid: (n,), or (n, 3) for a vector padded with zeros."""
+    """One array on the points of a grid or mesh: (n,), or (n, 3) for a vector padded with zeros."""
 
     name: str
     values: np.ndarray[Any, Any]
@@ -79,8 +81,8 @@ class Names:
         )
 
 
-def point_arrays(solution: Solution, grid: Grid, names: Names) -> list[PointArray]:
-    """Unknowns, vectors, residuals, and reference and error where there is one, on the points of a grid.
+def point_arrays(solution: Solution, points: Array, names: Names) -> list[PointArray]:
+    """Unknowns, vectors, residuals, and reference and error where there is one, at points of the domain.
 
     Values of unknowns must be finite up to the time that the run has reached. Where they are not after it,
     or a residual or a reference is not (at a singular corner, say), the array ``not_finite`` is 1 and a
@@ -89,8 +91,8 @@ def point_arrays(solution: Solution, grid: Grid, names: Names) -> list[PointArra
     Raises:
         OutputArrayError: an unknown is NaN or infinite.
     """
-    problem, points = solution.problem, grid.points
-    values = solution(points)
+    problem = solution.problem
+    values = solution.values(points)
     known = slice(None) if solution.reached is None else points[:, -1] <= solution.reached
     _refuse_not_finite(solution, points[known], values[known])
     units = [unit_of(problem, u) for u in problem.unknowns]
@@ -102,13 +104,35 @@ def point_arrays(solution: Solution, grid: Grid, names: Names) -> list[PointArra
         padded[:, : len(indices)] = values[:, indices]
         components = tuple(names.unknowns[i] for i in indices)
         vectors.append(PointArray(names.vectors[vector], padded, units[indices[0]], components))
-    derived = [PointArray(names.residuals[n], r) for n, r in solution.residual(points).items()]
+    derived = [PointArray(names.residuals[n], r) for n, r in solution.residuals(points).items()]
     if solution.reference is not None:
         exact = np.asarray(solution.reference.values(points))
         for k, (reference, error) in enumerate(zip(names.references, names.errors, strict=True)):
             derived.append(PointArray(reference, exact[:, k], units[k]))
             derived.append(PointArray(error, values[:, k] - exact[:, k], units[k]))
     return [*scalars, *vectors, *derived, *_marks(scalars + derived, len(points))]
+
+
+def region_mesh(solution: Solution, shape: int | Sequence[int] | None = None) -> Mesh:
+    """The mesh to show a solution on: the field's own, else one of the region.
+
+    ``shape`` is the number of points an axis, the largest of which sets the length of edges along the
+    longest side; by default the region chooses it.
+    """
+    own = solution.field.mesh()
+    if own is not None:
+        return own
+    domain = solution.problem.domain
+    if shape is None:
+        return domain.region.mesh()
+    counts = [shape] if isinstance(shape, int) else list(shape)[: len(domain.space)]
+    longest = max(axis.length for axis in domain.space)
+    return domain.region.mesh(longest / (max(counts) - 1))
+
+
+def at_time(nodes: Array, time: float | None) -> Array:
+    """Points (n, d) of a problem's coordinates from nodes in space (n, k) and a time, where it has one."""
+    return nodes if time is None else np.column_stack([nodes, np.full(len(nodes), time)])
 
 
 def field_data(solution: Solution) -> dict[str, Any]:

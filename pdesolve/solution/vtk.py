@@ -6,6 +6,7 @@
 | 1-D and time     | a line ``.vtu`` a time, and one x–t image ``…_xt.vti``                   |
 | 2-D, 3-D         | a ``.vti``                                                               |
 | 2-D, 3-D, time   | a ``.vti`` a time                                                        |
+| shapes, meshes   | a ``.vtu`` of triangles or tetrahedra (a time); ``…_boundary.vtp``       |
 
 All come with ``….pvd`` (open this one) and, where there are such, ``…_collocation.vtp``. Point arrays:
 each unknown, vectors with three components, ``residual_<equation>``, ``<u>_reference``, ``<u>_error``.
@@ -24,11 +25,12 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from ..declare.domain import Array, Grid
+from ..declare.regions.mesh import Mesh
 from .errors import OutputArrayError, UnsupportedOutputError
 from .labels import clean
 from .norms import default_grid
 from .output import atomic_folder, check_writable, explained
-from .visualisation import Names, PointArray, field_data, point_arrays
+from .visualisation import Names, PointArray, at_time, field_data, point_arrays, region_mesh
 
 if TYPE_CHECKING:
     from .solution import Solution
@@ -49,7 +51,7 @@ def write_vtk(
         times: increasing times of the series; by default those of the grid. The series of a run that
             stopped early ends where the run did.
         shape: points an axis, one number for each coordinate, or one for all; by default those of
-            `default_grid`.
+            `default_grid`. On a shape or mesh see `region_mesh`.
 
     Returns:
         The files, the ``.pvd`` first.
@@ -76,10 +78,13 @@ def write_vtk(
     if times is None and shape is None:
         solution.measure()  # so that relative_l2 stands in the files
     with atomic_folder(target) as folder, explained(directory):
-        written = _write_series(solution, grid, chosen, names, folder, stem)
+        mesh = grid if problem.domain.is_box else region_mesh(solution, shape)
+        written = _write_series(solution, mesh, chosen, names, folder, stem)
         if problem.domain.time is not None and len(problem.domain.space) == 1:
-            arrays = point_arrays(solution, grid, names)
+            arrays = point_arrays(solution, grid.points, names)
             written.append(_save(_image(grid), arrays, field_data(solution), folder / f"{stem}_xt.vti"))
+        if isinstance(mesh, Mesh):
+            written.append(_write_boundary(solution, mesh, folder / f"{stem}_boundary.vtp"))
         if solution.collocation_points is not None and len(solution.collocation_points):
             written.append(_write_collocation(solution, folder / f"{stem}_collocation.vtp"))
     _forget_earlier(target, stem, written)
@@ -131,20 +136,20 @@ def _reached(solution: Solution, times: Array) -> Array:
 
 
 def _write_series(
-    solution: Solution, grid: Grid, times: Array | None, names: Names, folder: Path, stem: str
+    solution: Solution, mesh: Grid | Mesh, times: Array | None, names: Names, folder: Path, stem: str
 ) -> list[str]:
     """One file a time, and the index; returns file names, the index first."""
     data = field_data(solution)
+    if isinstance(mesh, Grid) and times is not None:
+        mesh = Grid(mesh.axes[:-1])
+    suffix = "vti" if isinstance(mesh, Grid) and len(mesh.axes) > 1 else "vtu"
     files: list[tuple[float, str]] = []
-    for i, time in enumerate([0.0] if times is None else times):
-        space = Grid(grid.axes[:-1]) if times is not None else grid
-        whole = grid if times is None else Grid((*space.axes, np.array([time])))
-        mesh = _line(space) if len(space.axes) == 1 else _image(space)
-        suffix = "vtu" if len(space.axes) == 1 else "vti"
-        name = f"{stem}.{suffix}" if times is None else f"{stem}_{i:04d}.{suffix}"
-        stamped = data if times is None else {**data, "TimeValue": [float(time)]}
-        _save(mesh, point_arrays(solution, whole, names), stamped, folder / name)
-        files.append((float(time), name))
+    for i, time in enumerate([None] if times is None else times.tolist()):
+        name = f"{stem}.{suffix}" if time is None else f"{stem}_{i:04d}.{suffix}"
+        stamped = data if time is None else {**data, "TimeValue": [time]}
+        arrays = point_arrays(solution, at_time(mesh.points, time), names)
+        _save(_dataset(mesh), arrays, stamped, folder / name)
+        files.append((time or 0.0, name))
     index = folder / f"{stem}.pvd"
     index.write_text(_pvd(files), encoding="utf-8")
     return [index.name, *(name for _, name in files)]
@@ -166,6 +171,13 @@ def _pvd(files: Sequence[tuple[float, str]]) -> str:
     )
 
 
+def _dataset(mesh: Grid | Mesh) -> Any:
+    """What VTK calls the mesh."""
+    if isinstance(mesh, Mesh):
+        return _simplices(mesh)
+    return _line(mesh) if len(mesh.axes) == 1 else _image(mesh)
+
+
 def _image(grid: Grid) -> Any:
     """A uniform image of 2 or 3 axes."""
     import pyvista
@@ -184,10 +196,51 @@ def _line(grid: Grid) -> Any:
 
     axis = grid.axes[0]
     n = len(axis)
-    points = np.zeros((n, 3))
-    points[:, 0] = axis
     cells = np.stack([np.full(n - 1, 2), np.arange(n - 1), np.arange(1, n)], axis=1)
-    return pyvista.UnstructuredGrid(cells.ravel(), np.full(n - 1, pyvista.CellType.LINE), points)
+    return pyvista.UnstructuredGrid(
+        cells.ravel(), np.full(n - 1, pyvista.CellType.LINE), _in_space(axis[:, None])
+    )
+
+
+def _in_space(points: Array) -> Array:
+    """Points (n, k) with zeros up to three coordinates."""
+    padded = np.zeros((len(points), 3))
+    padded[:, : points.shape[1]] = points
+    return padded
+
+
+_CELLS = {2: "LINE", 3: "TRIANGLE", 4: "TETRA"}
+_QUADRATIC_CELLS = {3: "QUADRATIC_EDGE", 6: "QUADRATIC_TRIANGLE", 10: "QUADRATIC_TETRA"}
+_VTK_TETRA = [0, 1, 2, 3, 4, 5, 6, 7, 9, 8]  # the middles of edges 1-3 and 2-3 change places
+
+
+def _simplices(mesh: Mesh) -> Any:
+    """The cells of a mesh, curved ones as VTK's quadratic cells."""
+    import pyvista
+
+    cells = mesh.cells
+    m, nodes = cells.shape
+    name = (_QUADRATIC_CELLS if mesh.is_quadratic else _CELLS)[nodes]
+    if name == "QUADRATIC_TETRA":
+        cells = cells[:, _VTK_TETRA]
+    connectivity = np.column_stack([np.full(m, nodes), cells]).ravel()
+    types = np.full(m, pyvista.CellType[name])
+    return pyvista.UnstructuredGrid(connectivity, types, _in_space(mesh.points))
+
+
+def _write_boundary(solution: Solution, mesh: Mesh, path: Path) -> str:
+    """The facets, with the number of their part as cell array ``part`` and its names as field data ``parts``."""
+    import pyvista
+
+    parts = list(mesh.boundaries.items())
+    facets = np.concatenate([facets for _, facets in parts])
+    used, renumbered = np.unique(facets, return_inverse=True)
+    corners = facets.shape[1]
+    connectivity = np.column_stack([np.full(len(facets), corners), renumbered.reshape(facets.shape)]).ravel()
+    kind = "lines" if corners == 2 else "faces"
+    boundary = pyvista.PolyData(_in_space(mesh.points[used]), **{kind: connectivity})
+    boundary.cell_data["part"] = np.repeat(np.arange(len(parts)), [len(facets) for _, facets in parts])
+    return _save(boundary, [], {**field_data(solution), "parts": [name for name, _ in parts]}, path)
 
 
 def _write_collocation(solution: Solution, path: Path) -> str:
@@ -197,9 +250,7 @@ def _write_collocation(solution: Solution, path: Path) -> str:
     points = np.asarray(solution.collocation_points, dtype=np.float64)
     domain = solution.problem.domain
     shown = len(domain.axes) if len(domain.space) <= 1 else len(domain.space)
-    positions = np.zeros((len(points), 3))
-    positions[:, :shown] = points[:, :shown]
-    mesh = pyvista.PolyData(positions)
+    mesh = pyvista.PolyData(_in_space(points[:, :shown]))
     arrays = []
     if domain.time is not None:
         arrays.append(PointArray(clean(domain.time.coordinate.name) or "time", points[:, -1]))

@@ -126,7 +126,7 @@ def test_default_grids(dimensions, shape):
 
 
 def test_json_form_keeps_everything():
-    norms = ErrorNorms(1e-3, 2e-3, float("nan"), {"u": 1e-3, "v": math.inf}, (5, 6))
+    norms = ErrorNorms(1e-3, 2e-3, float("nan"), {"u": 1e-3, "v": math.inf}, (5, 6), 30)
     again = ErrorNorms.from_json(norms.to_json())
     assert (again.relative_l2, again.max, again.shape) == (1e-3, 2e-3, (5, 6))
     assert math.isnan(again.relative_h1)
