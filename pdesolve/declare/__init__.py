@@ -5,6 +5,7 @@ from .domain import Box, Domain, Grid, Interval, Time
 from .errors import DeclarationError, PDESolveError, PDESolveWarning
 from .problem import Problem, Term
 from .reference import Reference
+from .shapes import Disk, Ellipse, Polygon
 from .symbols import coordinates, parameter, unknown
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "Condition",
     "DeclarationError",
     "Dirichlet",
+    "Disk",
     "Domain",
+    "Ellipse",
     "Grid",
     "Initial",
     "Interval",
@@ -21,6 +24,7 @@ __all__ = [
     "PDESolveError",
     "PDESolveWarning",
     "Periodic",
+    "Polygon",
     "Problem",
     "Reference",
     "Robin",

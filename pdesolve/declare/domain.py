@@ -7,12 +7,13 @@
 
 Boundary parts of a box are named ``left, right`` (first space axis), ``bottom, top`` (second),
 ``back, front`` (third) and ``x4-lower, x4-upper`` beyond, with the coordinate's own name; other regions
-name their own. ``initial`` is the part at the start of time. Space comes first in every point array, time last.
+name their own. ``initial`` is the part at the start of time. Space comes first in every point array, time
+last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,7 +89,7 @@ class Domain:
 
     def _combine(self, operation: str, other: Domain) -> Domain:
         """Union, intersection or difference of two regions of the plane."""
-        from .regions.shape import combine
+        from .regions.combine import combine
 
         self._check_operand(
             operation, other, "Combine two shapes of the plane, such as Box(...) - Disk(...)."
@@ -101,6 +102,15 @@ class Domain:
                 "Combine the shapes first: (a - b) * Time(t, 0, 1).",
             )
         return Domain(combine(self.region, other.region, operation))
+
+    def rename(self, names: Mapping[str, str]) -> Domain:
+        """The domain with other names for some boundary parts; parts that get the same name become one.
+
+        For shapes, and for boxes of the plane, which become shapes by it.
+        """
+        from .regions.combine import rename
+
+        return Domain(rename(self.region, names), self.time)
 
     def _check_operand(self, operation: str, other: Any, remedy: str) -> None:
         if not isinstance(other, Domain):

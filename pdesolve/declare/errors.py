@@ -130,6 +130,18 @@ class EmptyDomainError(DeclarationError):
     """An interval is empty, inverted or of zero measure."""
 
 
+class ShapeError(DeclarationError):
+    """Vertices, coordinates or names do not make up a shape of the plane."""
+
+
+class SelfIntersectionError(DeclarationError):
+    """The boundary of a shape crosses itself."""
+
+
+class DisconnectedDomainError(DeclarationError):
+    """A region falls into several pieces."""
+
+
 class ReferenceDataError(DeclarationError):
     """A reference has a form that cannot be evaluated."""
 

@@ -333,6 +333,12 @@ def text(value: Any) -> str:
     return value
 
 
+def number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise refused("a number", _short(value))
+    return float(value)
+
+
 def identifier(value: Any) -> str:
     """Names reach generated code: only identifiers are let in."""
     if not text(value).isidentifier() or "__" in value:

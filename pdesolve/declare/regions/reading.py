@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import SerializationError
-from ..trees import expression_from_json, listed, symbol
+from ..trees import expression_from_json, listed, number, symbol, text
 from .box import BoxRegion
 from .region import Axis, Region
+from .shape import Ring, Shape, Side
 
 
 def _read_box(content: Any) -> BoxRegion:
@@ -20,7 +21,27 @@ def _read_box(content: Any) -> BoxRegion:
     )
 
 
-READERS: dict[str, Callable[[Any], Region]] = {"box": _read_box}
+def _read_shape(content: Any) -> Shape:
+    x, y = map(symbol, listed(content["coordinates"]))
+    return Shape((x, y), tuple(map(_read_ring, listed(content["rings"]))))
+
+
+def _read_ring(content: Any) -> Ring:
+    points = (map(number, listed(point)) for point in listed(content["points"]))
+    sides = (
+        Side(text(part), _read_ellipse(ellipse)) for part, ellipse in map(listed, listed(content["sides"]))
+    )
+    return Ring(tuple((px, py) for px, py in points), tuple(sides))
+
+
+def _read_ellipse(content: Any) -> tuple[float, float, float, float] | None:
+    if content is None:
+        return None
+    x0, y0, a, b = map(number, listed(content))
+    return x0, y0, a, b
+
+
+READERS: dict[str, Callable[[Any], Region]] = {"box": _read_box, "shape": _read_shape}
 """How each ``"kind"`` is read."""
 
 

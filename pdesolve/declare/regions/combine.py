@@ -1,0 +1,108 @@
+"""Union, intersection and difference of regions of the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import DisconnectedDomainError, EmptyDomainError, ExpressionTypeError, ShapeError
+from .box import FACE_NAMES, BoxRegion
+from .region import Region
+from .shape import Ring, Shape, Side, nearest_edges
+
+ROUND_OFF = 1e-12
+"""Relative to the size: pieces and edges below this come from rounded intersections, and are dropped."""
+
+
+def combine(first: Region, second: Region, operation: str) -> Shape:
+    """``first | second``, ``first & second`` or ``first - second``.
+
+    Each edge of the result keeps the name of the edge on which it lies, of ``first`` where both have one.
+    Parts of one name become one part. A box that is subtracted bounds the result from the other side: its
+    parts are called ``cut-left``, ``cut-right``, ``cut-bottom``, ``cut-top``.
+
+    Raises:
+        ExpressionTypeError: one is neither a shape nor a box.
+        ShapeError: a box is not two-dimensional, or the coordinates differ.
+        EmptyDomainError: nothing is left.
+        DisconnectedDomainError: the result falls apart, also where pieces only touch in a point.
+    """
+    import shapely
+
+    who = f"Domain {operation} Domain"
+    a, b = outline(first, who), outline(second, who)
+    if operation == "-" and isinstance(second, BoxRegion):
+        b = b.rename({name: f"cut-{name}" for name in (face.name for face in b.faces)})
+    if a.plane != b.plane:
+        raise ShapeError(who, f"the coordinates {a.plane}", str(b.plane), "Give both the same coordinates.")
+    size = max(a.size, b.size)
+    apply = {"|": shapely.union, "&": shapely.intersection, "-": shapely.difference}[operation]
+    pieces = [
+        piece
+        for piece in shapely.get_parts(apply(a.polygon, b.polygon))
+        if piece.geom_type == "Polygon" and piece.area > ROUND_OFF * size**2
+    ]
+    if not pieces:
+        raise EmptyDomainError(who, "a region with positive area", "nothing", _REMEDY[operation])
+    if len(pieces) > 1:
+        raise DisconnectedDomainError(
+            who, "a connected region", f"{len(pieces)} pieces", "Declare a problem for each piece."
+        )
+    polygon = shapely.remove_repeated_points(shapely.normalize(pieces[0]), ROUND_OFF * size)
+    rings = [polygon.exterior, *polygon.interiors]
+    return Shape(a.plane, tuple(_named_ring(ring, a, b, size) for ring in rings))
+
+
+_REMEDY = {
+    "|": "Give shapes with positive area.",
+    "&": "Move the shapes so that they overlap.",
+    "-": "Subtract a shape that does not cover the first.",
+}
+
+
+def rename(region: Region, names: Mapping[str, str]) -> Shape:
+    """A shape or two-dimensional box with other names for some parts."""
+    return outline(region, "Domain.rename").rename(names)
+
+
+def outline(region: Region, who: str) -> Shape:
+    """A shape as it is, a box of the plane as a shape.
+
+    Raises:
+        ExpressionTypeError: the region is neither.
+        ShapeError: the box is not two-dimensional.
+    """
+    if isinstance(region, Shape):
+        return region
+    if not isinstance(region, BoxRegion):
+        raise ExpressionTypeError(
+            who,
+            "shapes or boxes of the plane",
+            type(region).__name__,
+            "Make the geometry in the program that makes the mesh.",
+        )
+    if len(region.axes) != 2:
+        raise ShapeError(
+            who,
+            "boxes with 2 axes",
+            f"one with {len(region.axes)}",
+            "Only regions of the plane are combined.",
+        )
+    (left, right), (bottom, top) = FACE_NAMES[:2]
+    (x0, x1), (y0, y1) = (axis.bounds for axis in region.axes)
+    ring = Ring(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), (Side(bottom), Side(right), Side(top), Side(left)))
+    return Shape((region.axes[0].coordinate, region.axes[1].coordinate), (ring,))
+
+
+def _named_ring(ring: Any, a: Shape, b: Shape, size: float) -> Ring:
+    """A ring of a result, each edge with the side of the operand's edge on which its middle lies."""
+    import shapely
+
+    points = shapely.get_coordinates(ring)[:-1]
+    middles = (points + np.roll(points, -1, axis=0)) / 2
+    (side_a, away_a), (side_b, away_b) = (nearest_edges(shape.edges, middles) for shape in (a, b))
+    is_of_a = away_a <= away_b + ROUND_OFF * size
+    sides = [a.sides[i] if own else b.sides[j] for i, j, own in zip(side_a, side_b, is_of_a, strict=True)]
+    return Ring(tuple((float(x), float(y)) for x, y in points), tuple(sides))
