@@ -170,7 +170,7 @@ class Initial(Condition):
 
 @dataclass(frozen=True)
 class Periodic(Condition):
-    """u and all its derivatives agree on opposite faces.
+    """u and all its derivatives agree on opposite faces of a box.
 
     ``Periodic(u)`` holds on every space axis, ``Periodic(u, x)`` along x. Face names may be given
     instead, always as the matching pair: ``Periodic(u, ("left", "right"))``.
@@ -189,11 +189,19 @@ class Periodic(Condition):
         """Indices of the periodic axes.
 
         Raises:
-            PeriodicPairError: the names are no matching pair of faces, or no space coordinate.
+            PeriodicPairError: the names are no matching pair of faces, or no space coordinate, or space is
+                no box.
         """
+        if not domain.is_box:
+            raise PeriodicPairError(
+                self.who,
+                "a box, whose opposite faces match",
+                f"a {type(domain.region).__name__} with the parts {', '.join(f.name for f in domain.faces)}",
+                "Declare the domain by Interval or Box, or give Dirichlet, Neumann or Robin on its parts.",
+            )
         if self.along is None:
             return tuple(range(len(domain.space)))
-        axes = set()
+        axes: set[int] = set()
         faces = []
         for item in self.items:
             if isinstance(item, sp.Symbol):
@@ -205,16 +213,19 @@ class Periodic(Condition):
                 axes.add(space.index(item))
             else:
                 faces.append(domain.face(item))
+        sides: dict[int, dict[int, str]] = {}
         for face in faces:
-            if not any(other.axis == face.axis and other.side == -face.side for other in faces):
+            if face.axis is not None:  # as of every face of a box
+                sides.setdefault(face.axis, {})[face.side] = face.name
+        for axis, named in sides.items():
+            if len(named) < 2:
                 raise PeriodicPairError(
                     self.who,
                     "both faces of an axis",
-                    f"{face.name!r} without its opposite face",
-                    f"Write Periodic({self.unknown.func.__name__}, {domain.coordinates[face.axis]}).",
+                    f"{next(iter(named.values()))!r} without its opposite face",
+                    f"Write Periodic({self.unknown.func.__name__}, {domain.coordinates[axis]}).",
                 )
-            axes.add(face.axis)
-        return tuple(sorted(axes))
+        return tuple(sorted(axes.union(sides)))
 
     def parts(self, domain: Domain) -> tuple[str, ...]:
         axes = self.axes(domain)

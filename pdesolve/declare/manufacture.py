@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from .conditions import BoundaryCondition, Condition, Initial, Observations, Periodic, Value, normal_symbols
+from .conditions import (
+    BoundaryCondition,
+    Condition,
+    Data,
+    Initial,
+    Observations,
+    Periodic,
+    Value,
+    normal_symbols,
+)
+from .domain import Array
 from .errors import ManufacturedFieldError
 from .problem import Problem
 from .reference import EXACT_ERROR, Reference
@@ -30,8 +40,9 @@ def manufacture(problem: Problem, fields: Mapping[Any, Any]) -> Problem:
         fields: a closed form, in coordinates and known parameters, for each unknown; and for each parameter
             that is to be identified the number that counts as its true value.
 
-    One condition on several faces becomes one for each face, with data restricted to it. Known parameters
-    stay symbols. The reference of the result is the field.
+    One condition on several parts becomes one for each, on faces of a box with data restricted to them.
+    Known parameters stay symbols, except in fluxes through curved parts: these are functions of points,
+    with the parameters' present values. The reference of the result is the field.
 
     Raises:
         ManufacturedFieldError: a field is missing, is no closed form, or is not periodic where the
@@ -106,11 +117,8 @@ class _Manufacture:
         if isinstance(condition, BoundaryCondition):
             made: list[Condition] = []
             for part in condition.parts(domain):
-                face, axis = domain.face(part), domain.axes[domain.face(part).axis]
-                normal = dict(zip(normal_symbols(domain), map(int, domain.normal(part)), strict=True))
-                data = self.apply(condition.operator(domain).subs(normal))
-                end = axis.lower if face.side < 0 else axis.upper
-                made.append(replace(condition, value=data.subs(axis.coordinate, end), on=(part,)))
+                data = self._on_part(condition.operator(domain), part)
+                made.append(replace(condition, value=data, on=(part,)))
             return made
         if isinstance(condition, Initial):
             assert domain.time is not None  # validation refuses Initial in steady problems
@@ -124,6 +132,31 @@ class _Manufacture:
         raise ManufacturedFieldError(
             self.who, "conditions that data can be computed for", condition.who, "Drop the condition."
         )
+
+    def _on_part(self, operator: sp.Expr, part: str) -> Data:
+        """What a condition's operator yields on a part: an expression, or a function where n varies."""
+        domain = self.declared.domain
+        face, normal, symbols = domain.face(part), domain.normal(part), normal_symbols(domain)
+        if normal is not None:
+            # Whole numbers stay exact: the outward normal of most flat parts is along an axis.
+            components = [sp.Integer(int(n)) if n == int(n) else sp.Float(float(n)) for n in normal]
+            data = self.apply(operator.subs(dict(zip(symbols, components, strict=True))))
+        else:
+            data = self.apply(operator)
+        if face.axis is not None:
+            axis = domain.axes[face.axis]
+            return data.subs(axis.coordinate, axis.lower if face.side < 0 else axis.upper)
+        if not data.free_symbols.intersection(symbols):
+            return data
+        facts, slopes = self.facts, [sp.diff(data, n) for n in symbols]  # linear in the normal
+        rest = data.subs(dict.fromkeys(symbols, 0))
+
+        def flux(points: Array) -> Array:
+            along = np.stack([facts.evaluate(slope, points) for slope in slopes], axis=1)
+            through: Array = np.sum(along * domain.normals(points, part), axis=1)
+            return facts.evaluate(rest, points) + through
+
+        return flux
 
     def _check_periodic(self, condition: Periodic) -> None:
         """The field and the derivatives that the equations hold agree on opposite faces."""

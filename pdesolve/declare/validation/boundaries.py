@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import sympy as sp
@@ -21,11 +21,11 @@ from ..errors import (
     RobinCoefficientError,
     UnknownPartError,
 )
-from .facts import Facts, names, warn
+from .facts import CHORD, Facts, names, warn
 
 
 def check_parts(facts: Facts) -> None:
-    """Boundary conditions name faces of the box; periodic ones a whole axis."""
+    """Boundary conditions name parts of the boundary; periodic ones a whole axis of a box."""
     faces = [face.name for face in facts.domain.faces]
     for condition in facts.problem.conditions:
         if isinstance(condition, Periodic):
@@ -35,11 +35,11 @@ def check_parts(facts: Facts) -> None:
                 if part not in faces:
                     raise UnknownPartError(
                         condition.who,
-                        f"one of the faces {names(faces)}",
+                        f"one of the parts {names(faces)}",
                         repr(part),
                         "Write Initial(u, ...) for the start of time."
                         if part == INITIAL
-                        else "Name an existing face; on=None means all of them.",
+                        else "Name an existing part; on=None means all of them.",
                     )
 
 
@@ -129,33 +129,39 @@ def _value_and_flux(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
 
 
 def _too_many(facts: Facts, unknown: AppliedUndef, face: Face) -> bool:
-    """More than the order along the axis allows: (m + 1)/2 at one end, m in total for odd m.
+    """More than the order across the part allows: (m + 1)/2 at one end, m in total for odd m.
 
     An ordinary equation allows m at one end; unknowns that stand for each other's derivatives, the sum.
     """
-    order = facts.order(unknown, face.axis)
+    order = facts.order_across(unknown, face)
     if facts.is_ordinary and order >= 2:
-        return _at_both_ends(facts, unknown, face.axis) > order
+        return _total(facts, unknown, facts.domain.faces) > order
     chain = facts.chain(unknown)
-    allowed = sum((facts.order(u, face.axis) + 1) // 2 for u in chain)
+    allowed = sum((facts.order_across(u, face) + 1) // 2 for u in chain)
     return sum(len(facts.on(u, face.name)) for u in chain) > max(1, allowed)
 
 
-def _at_both_ends(facts: Facts, unknown: AppliedUndef, axis: int) -> int:
-    """How many conditions stand on the two faces of an axis together."""
-    return sum(len(facts.on(unknown, face.name)) for face in facts.domain.faces if face.axis == axis)
+def _total(facts: Facts, unknown: AppliedUndef, faces: Iterable[Face]) -> int:
+    """How many conditions stand on several parts together."""
+    return sum(len(facts.on(unknown, face.name)) for face in faces)
+
+
+def _ends(facts: Facts, axis: int) -> list[Face]:
+    """The two faces of a box at the ends of an axis; shapes and meshes have no such pairs."""
+    return [face for face in facts.domain.faces if face.axis == axis]
 
 
 def check_duplicates(facts: Facts) -> None:
     """No two conditions stand in each other's place."""
     for unknown in facts.problem.unknowns:
         who = f"{facts.who}, {unknown.func.__name__}"
-        axes = Counter(axis for c in facts.of(unknown, Periodic) for axis in c.axes(facts.domain))
+        periods = Counter(axis for c in facts.of(unknown, Periodic) for axis in c.axes(facts.domain))
         for face in facts.domain.faces:
             found = facts.on(unknown, face.name)
             kinds = Counter(c.kind for c in found)
-            if axes[face.axis] and (found or axes[face.axis] > 1):
-                listed = ["periodic"] * axes[face.axis] + [c.kind for c in found]
+            periodic = 0 if face.axis is None else periods[face.axis]
+            if periodic and (found or periodic > 1):
+                listed = ["periodic"] * periodic + [c.kind for c in found]
                 raise DuplicateConditionError(
                     f"{who} on {face.name}",
                     "Periodic alone along its axis",
@@ -163,7 +169,7 @@ def check_duplicates(facts: Facts) -> None:
                     "Drop one; Periodic(u, x) limits periodicity to the axis x.",
                 )
             if _too_many(facts, unknown, face) or max(kinds.values(), default=0) > 1:
-                order = facts.order(unknown, face.axis)
+                order = facts.order_across(unknown, face)
                 allowed = f"{max(1, (order + 1) // 2)} condition(s)"
                 if facts.is_ordinary and order >= 2:
                     allowed = f"{order} conditions at both ends together,"
@@ -174,12 +180,11 @@ def check_duplicates(facts: Facts) -> None:
                     "Drop one, or limit each to its faces by on=...",
                 )
         for axis in range(len(facts.domain.space)):
-            order = facts.order(unknown, axis)
-            pair = [face.name for face in facts.domain.faces if face.axis == axis]
-            total = _at_both_ends(facts, unknown, axis)
+            order, pair = facts.order(unknown, axis), _ends(facts, axis)
+            total = _total(facts, unknown, pair)
             if order % 2 and 3 <= order < total:
                 raise DuplicateConditionError(
-                    f"{who} on {names(pair)}",
+                    f"{who} on {names(face.name for face in pair)}",
                     f"{order} conditions for order {order} in {facts.problem.coordinates[axis]}",
                     f"{total}",
                     "Drop one of them.",
@@ -190,45 +195,54 @@ def check_duplicates(facts: Facts) -> None:
 
 
 def check_missing(facts: Facts) -> None:
-    """Every face carries the conditions that the order of the equation asks for."""
+    """Every part carries the conditions that the order of the equation asks for."""
     if facts.observed:
         return  # measurements stand in for boundary data in inverse problems
     for unknown in facts.problem.unknowns:
         needed = list(_needed(facts, unknown))
         if needed:
-            parts = names(part for part, _, _ in needed)
-            part, order, axis = needed[0]
+            parts = names(face.name for face, _ in needed)
+            face, axis = needed[0]
+            order = facts.order(unknown, axis)
             name, coordinate = unknown.func.__name__, facts.problem.coordinates[axis]
             raise MissingBoundaryConditionError(
                 f"{facts.who}, {name}",
                 f"{_number(order)} for order {order} in {coordinate}",
                 f"too few on {parts}",
-                f'Add for instance Dirichlet({name}, 0, on="{part}"), or Periodic({name}, {coordinate}).',
+                _add_condition(facts, unknown, face, coordinate),
             )
     _check_first_order(facts)
 
 
 def _number(order: int) -> str:
-    each = f"{order // 2} condition{'s' * (order // 2 > 1)} on each face"
+    each = f"{order // 2} condition{'s' * (order // 2 > 1)} on each part"
     return each if order % 2 == 0 else f"{each} and {order} in total"
 
 
-def _needed(facts: Facts, unknown: AppliedUndef) -> Iterator[tuple[str, int, int]]:
-    """(part, order, axis) of every face that lacks a condition."""
-    for axis in range(len(facts.domain.space)):
-        order = facts.order(unknown, axis)
+def _add_condition(facts: Facts, unknown: AppliedUndef, face: Face, *along: sp.Symbol) -> str:
+    """The remedy for a condition that is missing on a part."""
+    name = unknown.func.__name__
+    periodic = f", or Periodic({names([name, *along])})" if facts.domain.is_box else ""
+    return f'Add for instance Dirichlet({name}, 0, on="{face.name}"){periodic}.'
+
+
+def _needed(facts: Facts, unknown: AppliedUndef) -> Iterator[tuple[Face, int]]:
+    """Every part that lacks a condition, with the axis along which the order asks for it."""
+    for face in facts.domain.faces:
+        axis = facts.leading_axis(unknown, face)
+        order, pair = facts.order(unknown, axis), _ends(facts, axis)
         if order < 2 or axis in facts.problem.periodic_axes(unknown):
             continue
-        faces = [face.name for face in facts.domain.faces if face.axis == axis]
-        if facts.is_ordinary and _at_both_ends(facts, unknown, axis) >= order:
+        if facts.is_ordinary and _total(facts, unknown, facts.domain.faces) >= order:
             continue
         # A member that is periodic along the axis has all it needs there.
         chain = [u for u in facts.chain(unknown) if axis not in facts.problem.periodic_axes(u)]
-        counts = {face: sum(len(facts.on(u, face)) for u in chain) for face in faces}
-        short = [face for face in faces if counts[face] < sum(facts.order(u, axis) // 2 for u in chain)]
-        if not short and order % 2 and sum(counts.values()) < order:
-            short = [face for face in faces if counts[face] == min(counts.values())]
-        yield from ((face, order, axis) for face in short)
+        counts = {f: sum(len(facts.on(u, f.name)) for u in chain) for f in {face, *pair}}
+        due = sum(facts.order_across(u, face) // 2 for u in chain)
+        # An odd order asks a box for one more, at either end.
+        one_more = order % 2 and pair and sum(counts.values()) < order
+        if counts[face] < due or (one_more and counts[face] == min(counts.values())):
+            yield face, axis
 
 
 def _check_first_order(facts: Facts) -> None:
@@ -246,29 +260,28 @@ def _check_first_order(facts: Facts) -> None:
     else:
         groups = [[axis] for axis in space if highest[axis] == 1]
     for axes in groups:
-        faces = [face.name for face in facts.domain.faces if face.axis in axes]
-        given = any(facts.on(u, face) for u in problem.unknowns for face in faces)
+        faces = [face for face in facts.domain.faces if any(face.crosses(axis) for axis in axes)]
+        given = any(facts.on(u, face.name) for u in problem.unknowns for face in faces)
         periodic = any(axis in problem.periodic_axes(u) for u in problem.unknowns for axis in axes)
         if not given and not periodic:
-            u = problem.unknowns[0].func.__name__
             raise MissingBoundaryConditionError(
                 f"{facts.who}, {names(problem.unknown_names)}",
                 "a condition on the inflow part of a first-order equation",
-                f"none on {names(faces)}",
-                f'Add for instance Dirichlet({u}, 0, on="{faces[0]}"), or Periodic({u}).',
+                f"none on {names(face.name for face in faces)}",
+                _add_condition(facts, problem.unknowns[0], faces[0]),
             )
 
 
 def _check_inflow(facts: Facts) -> None:
-    """u_t + c·∇u + … = 0 needs u on the faces where c·n < 0."""
+    """u_t + c·∇u + … = 0 needs u on the parts where c·n < 0."""
     entering = [(face, speed) for face, speed in _inflow(facts) if speed is not None]
     if entering:
-        u, (face, speed) = facts.problem.unknowns[0].func.__name__, entering[0]
+        unknown, (face, speed) = facts.problem.unknowns[0], entering[0]
         raise MissingBoundaryConditionError(
-            f"{facts.who}, {u}",
+            f"{facts.who}, {unknown.func.__name__}",
             "a condition on the inflow part of a first-order equation",
-            f"none on {names(face for face, _ in entering)}, where it enters with speed {speed:.3g}",
-            f'Add for instance Dirichlet({u}, 0, on="{face}"), or Periodic({u}).',
+            f"none on {names(face.name for face, _ in entering)}, where it enters with speed {speed:.3g}",
+            _add_condition(facts, unknown, face),
         )
 
 
@@ -279,7 +292,7 @@ def warn_inflow(facts: Facts) -> None:
     unknown = facts.problem.unknowns[0]
     if facts.of(unknown, BoundaryCondition) or facts.of(unknown, Value):
         return
-    undecided = [face for face, _ in _inflow(facts)]
+    undecided = [face.name for face, _ in _inflow(facts)]
     if undecided:
         warn(
             f"{facts.who}: no condition on {names(undecided)}, where the speed depends on the solution. "
@@ -295,22 +308,32 @@ def _is_transport(facts: Facts) -> bool:
     return facts.order(facts.problem.unknowns[0], facts.time_axis) == 1
 
 
-def _inflow(facts: Facts) -> Iterator[tuple[str, float | None]]:
-    """Faces without a condition where u_t + c·∇u + … = 0 enters, with the speed: None where u decides."""
+def _inflow(facts: Facts) -> Iterator[tuple[Face, float | None]]:
+    """Parts without a condition where u_t + c·∇u + … = 0 enters, with the speed: None where u decides."""
     unknown, equation = facts.problem.unknowns[0], facts.equations[0]
     time = len(facts.domain.axes) - 1
     nodes = {index.index(1): (k, index) for k, index in equation.symbols if sum(index)}
+    speeds = {
+        axis: equation.coefficient(node) / equation.coefficient(nodes[time])
+        for axis, node in nodes.items()
+        if axis != time
+    }
     for face in facts.domain.faces:
+        crossing = {axis: speed for axis, speed in speeds.items() if face.crosses(axis)}
         periodic = face.axis in facts.problem.periodic_axes(unknown)
-        if face.axis not in nodes or periodic or facts.on(unknown, face.name):
+        if not crossing or periodic or facts.on(unknown, face.name):
             continue
-        speed = equation.coefficient(nodes[face.axis]) / equation.coefficient(nodes[time])
-        if speed.free_symbols & set(equation.symbols.values()):
-            yield face.name, None
+        if any(speed.free_symbols & set(equation.symbols.values()) for speed in crossing.values()):
+            yield face, None
             continue
-        inward = -face.side * facts.evaluate(speed, facts.points(64, face.name))
-        if (inward > 1e-12).any():
-            yield face.name, float(np.nanmax(inward))
+        points = facts.points(64, face.name)
+        normals = facts.domain.normals(points, face.name)
+        velocity = np.stack([facts.evaluate(speed, points) for speed in crossing.values()], axis=1)
+        inward = -np.sum(normals[:, list(crossing)] * velocity, axis=1)
+        # Along a wall that chords stand for, what flows past seems to enter and to leave.
+        slack = CHORD * float(np.nanmax(np.abs(velocity))) if facts.is_curved(face.name) else 1e-12
+        if np.any(inward > slack):
+            yield face, float(np.nanmax(inward))
 
 
 def is_held(facts: Facts, unknown: AppliedUndef) -> bool:

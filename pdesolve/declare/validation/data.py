@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import chain, product
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ..conditions import Dirichlet, Initial, Neumann, Observations, Value
-from ..domain import INITIAL, Array, Face
+from ..domain import INITIAL, INSIDE, Array
 from ..errors import (
     BoundaryDataError,
     CompatibilityWarning,
@@ -20,16 +21,16 @@ from ..errors import (
 )
 from ..symbols import Parameter
 from .boundaries import is_held
-from .facts import Equation, Facts, Node, names, vanishes, warn
+from .facts import CHORD, FILE_DIGITS, ROUND_OFF, Equation, Facts, Node, names, vanishes, warn
 
 TRIED = 256
 """Points of each part at which data are tried."""
 
 CORNERS, CENTRE = [0, 2], 1
-"""Which points of `Domain.cover` are the extreme corners, and which is the centre."""
+"""Which points of `Domain.cover` are the extreme corners of a box, and which is the centre."""
 
-TOLERANCE = 1e-8
-"""Relative mismatch of data beyond which it is no round-off."""
+NODES = (96, 48, 16)
+"""Gauss points an axis that integrate over a box of one, two, three dimensions."""
 
 
 def check_values(facts: Facts) -> None:
@@ -72,7 +73,7 @@ def check_gauge(facts: Facts) -> None:
             continue
         name = unknown.func.__name__
         order = max(facts.order(unknown, axis) for axis in range(d))
-        at = ", ".join(f"{axis.coordinate}: {axis.lower}" for axis in facts.domain.space)
+        at = ", ".join(f"{c}: {value}" for c, value in _gauge_point(facts).items())
         kind = IncompatibleNeumannError if order >= 2 else PressureGaugeError
         raise kind(
             f"{facts.who}, {name}",
@@ -83,11 +84,21 @@ def check_gauge(facts: Facts) -> None:
         )
 
 
+def _gauge_point(facts: Facts) -> dict[sp.Symbol, Any]:
+    """A point in space to propose for a gauge: a corner of a box, else one well inside."""
+    space = facts.domain.space
+    if facts.domain.is_box:
+        return {axis.coordinate: axis.lower for axis in space}
+    points = facts.points(64)
+    point = points[facts.domain.distance(points).argmax()]
+    return {axis.coordinate: f"{value:.3g}" for axis, value in zip(space, point, strict=False)}
+
+
 def check_balance(facts: Facts) -> None:
     """∫ source = flux through the boundary, where the equation is a divergence and all fluxes are given.
 
     A pure Neumann problem Σ aᵢ ∂²u/∂xᵢ² + f = 0 asks for Σ aᵢ ∮ ∂u/∂n + ∫ f = 0, and incompressible flow
-    Σ ∂uᵢ/∂xᵢ = 0 with given uᵢ on the boundary for ∮ u·n = 0.
+    Σ ∂uᵢ/∂xᵢ = 0 with given uᵢ on the boundary for ∮ u·n = 0. A part where nᵢ = 0 needs no uᵢ.
     """
     d = len(facts.domain.space)
     for equation in facts.equations:
@@ -95,12 +106,12 @@ def check_balance(facts: Facts) -> None:
         if fluxes is None or not 1 <= d <= 3:
             continue
         times = [0.0] if facts.domain.time is None else np.linspace(*facts.domain.time.bounds, 3)
+        fine = _nodes(facts)
         for t in times:
             # Two rules: their difference tells the error of quadrature from an imbalance.
-            coarse, fine = ((64, 96), (32, 48), (12, 16))[d - 1]
-            first, _ = _imbalance(facts, equation, fluxes, coarse, t)
-            total, scale = _imbalance(facts, equation, fluxes, fine, t)
-            if abs(total) > TOLERANCE * scale + 10 * abs(total - first):
+            first, _, _ = _imbalance(facts, equation, fluxes, max(2, 3 * fine // 4), t)
+            total, scale, slack = _imbalance(facts, equation, fluxes, fine, t)
+            if abs(total) > slack + 10 * abs(total - first):
                 second_order = any(sum(node[1]) == 2 for node in fluxes)
                 raise (IncompatibleNeumannError if second_order else PressureGaugeError)(
                     equation.who,
@@ -138,15 +149,30 @@ def _divergence(facts: Facts, equation: Equation) -> dict[Node, sp.Expr] | None:
         unknown = facts.problem.unknowns[k]
         for face in facts.domain.faces:
             given = [c for c in facts.on(unknown, face.name) if isinstance(c, wanted)]
-            if face.axis == axis and not given and axis not in facts.problem.periodic_axes(unknown):
+            crosses = _crosses(facts, face.name, axis)
+            if crosses and not given and axis not in facts.problem.periodic_axes(unknown):
                 return None
             if any(is_to_be_found(facts, c.value) for c in given):
                 return None
         fluxes[(k, index)] = coefficient
+    if not _is_known(facts, fluxes):
+        return None
     first = [node for node in fluxes if sum(node[1]) == 1]
     if first and not len({k for k, _ in first}) == len(first) == len(fluxes) == space > 1:
         return None
     return fluxes
+
+
+def _is_known(facts: Facts, fluxes: dict[Node, sp.Expr]) -> bool:
+    """Whether ∂u/∂n tells the flux n·A∇u: where the part meets one axis alone, or A is isotropic."""
+    space = range(len(facts.domain.space))
+    for k in {k for k, index in fluxes if sum(index) == 2}:
+        diffusivity = {index.index(2): a for (j, index), a in fluxes.items() if j == k and 2 in index}
+        for face in facts.domain.faces:
+            met = [diffusivity.get(axis) for axis in space if _crosses(facts, face.name, axis)]
+            if len(met) > 1 and not all(a is not None and vanishes(a - met[0]) for a in met):
+                return False
+    return True
 
 
 def _has_its_gradient(facts: Facts, coefficients: dict[Node, sp.Expr], node: Node, axis: int) -> bool:
@@ -167,45 +193,51 @@ def is_to_be_found(facts: Facts, data: Any) -> bool:
 
 def _imbalance(
     facts: Facts, equation: Equation, fluxes: dict[Node, sp.Expr], n: int, time: float
-) -> tuple[float, float]:
-    """∫ source + Σ aᵢ ∮ flux, and the sum of the absolute values of what is added up."""
-    points, weights = _quadrature(facts, n, None, time)
+) -> tuple[float, float, float]:
+    """∫ source + Σ aᵢ ∮ flux, the sum of the absolute values of what is added up, and the error allowed.
+
+    Where n is an eigenvector of A = diag(aᵢ), as `_is_known` made sure, n·A∇u = Σ aᵢ nᵢ² ∂u/∂n.
+    """
+    points, weights = _quadrature(facts, n, INSIDE, time)
     source = facts.evaluate(equation.source, points)
     total, scale = float(weights @ source), float(weights @ abs(source))
+    curved = scale if any(facts.is_curved(face.name) for face in facts.domain.faces) else 0.0
     for (k, index), coefficient in fluxes.items():
-        unknown = facts.problem.unknowns[k]
+        unknown, axis, order = facts.problem.unknowns[k], index.index(max(index)), sum(index)
         for face in facts.domain.faces:
-            wanted = Neumann if sum(index) == 2 else Dirichlet
-            if not index[face.axis]:
-                continue
             for condition in facts.on(unknown, face.name):
-                if isinstance(condition, wanted):
-                    points, weights = _quadrature(facts, n, face, time)
-                    # n·∇u carries the sign of the normal already, u does not.
-                    sign = 1 if wanted is Neumann else face.side
-                    flux = facts.evaluate(coefficient, points) * sign * facts.values(condition, points)
-                    total, scale = total + float(weights @ flux), scale + float(weights @ abs(flux))
-    return total, scale
+                if isinstance(condition, Neumann if order == 2 else Dirichlet):
+                    points, weights = _quadrature(facts, n, face.name, time)
+                    normal = facts.domain.normals(points, face.name)[:, axis]
+                    flux = facts.evaluate(coefficient, points) * normal**order
+                    flux = flux * facts.values(condition, points)
+                    size = float(weights @ abs(flux))
+                    total, scale = total + float(weights @ flux), scale + size
+                    curved += size if facts.is_curved(face.name) else 0.0
+    exact = ROUND_OFF if facts.domain.is_box else FILE_DIGITS
+    return total, scale, exact * scale + CHORD**2 * curved
 
 
-def _quadrature(facts: Facts, n: int, face: Face | None, time: float) -> tuple[Array, Array]:
-    """Gauss-Legendre points (m, d) and weights (m,) in space, or on a face, at one time."""
-    nodes, weights = np.polynomial.legendre.leggauss(n)
-    columns, factors = [], []
-    for i, axis in enumerate(facts.domain.space):
-        lower, upper = axis.bounds
-        if face is not None and face.axis == i:
-            columns.append(np.array([lower if face.side < 0 else upper]))
-            factors.append(np.ones(1))
-        else:
-            columns.append(lower + (upper - lower) * (nodes + 1) / 2)
-            factors.append(weights * (upper - lower) / 2)
+def _crosses(facts: Facts, part: str, axis: int) -> bool:
+    """Whether anything flows through a part along an axis: not where the normal lacks this component."""
+    normal = facts.domain.normal(part)
+    return normal is None or bool(abs(normal[axis]) > FILE_DIGITS)
+
+
+def _nodes(facts: Facts) -> int:
+    """Gauss points an axis: as many as a box takes, spread over the pieces of a shape or mesh."""
+    d = len(facts.domain.space)
+    pieces = len(facts.domain.region.quadrature(1)[1])
+    each = NODES[d - 1] / math.pow(pieces, 1 / d)
+    return max(3, round(each))
+
+
+def _quadrature(facts: Facts, n: int, part: str, time: float) -> tuple[Array, Array]:
+    """Gauss points (m, d) and weights (m,) in space, or on a part of the boundary, at one time."""
+    points, weights = facts.domain.region.quadrature(n, part)
     if facts.domain.time is not None:
-        columns.append(np.array([time]))
-        factors.append(np.ones(1))
-    points = np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
-    product_of = np.prod(np.stack([m.ravel() for m in np.meshgrid(*factors, indexing="ij")]), axis=0)
-    return points, np.asarray(product_of)
+        points = np.column_stack([points, np.full(len(points), time)])
+    return points, weights
 
 
 # -- warnings ------------------------------------------------------------------------------------------
@@ -258,7 +290,7 @@ def _opposite(facts: Facts, axis: int, part: str | None) -> tuple[Array, Array]:
 def _jump(who: str, coordinate: sp.Symbol, jump: Array, scale: float) -> str:
     """A message where the jump is more than round-off, else nothing."""
     size = float(np.abs(jump[np.isfinite(jump)]).max(initial=0.0))
-    if size <= TOLERANCE * scale:
+    if size <= ROUND_OFF * scale:
         return ""
     return (
         f"{who}: declared periodic in {coordinate}, but it jumps by {size:.3g} across the faces. "
@@ -282,7 +314,8 @@ def warn_initial_mismatch(facts: Facts) -> None:
                 boundary, start = facts.values(condition, points), facts.values(initial, points)
                 finite = np.isfinite(boundary) & np.isfinite(start)
                 size = float(np.abs(boundary[finite] - start[finite]).max(initial=0.0))
-                if size > TOLERANCE * max(scale, float(np.abs(boundary[finite]).max(initial=0.0))):
+                largest = max(scale, float(np.abs(boundary[finite]).max(initial=0.0)))
+                if size > facts.tolerance(part) * largest:
                     sizes[part] = size
             if sizes:
                 warn(

@@ -12,10 +12,22 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..conditions import BoundaryCondition, Condition, Initial, Observations, Robin, Value
-from ..domain import INITIAL, INSIDE, Array
+from ..domain import INITIAL, INSIDE, Array, Face
 from ..errors import BoundaryDataError
 from ..problem import MultiIndex, Problem
 from ..symbols import Parameter
+
+ROUND_OFF = 1e-8
+"""Relative mismatch of data beyond which it is no round-off."""
+
+FILE_DIGITS = 1e-6
+"""The same on flat parts of shapes and meshes, whose files may hold single precision."""
+
+CHORD = 0.2
+"""Angle by which normals of a curved part may be off: π/16, of a circle cut into 16 chords.
+
+Areas, and distances relative to the radius, are off by no more than its square.
+"""
 
 Node = tuple[int, MultiIndex]
 """Which unknown, and the order of its derivative in each coordinate."""
@@ -82,6 +94,15 @@ class Facts:
         """The conditions of one class on one unknown."""
         return [c for c in self.problem.of_type(kind) if c.unknown == unknown]
 
+    def leading_axis(self, unknown: AppliedUndef, face: Face) -> int:
+        """The axis across a part along which the order of an unknown is the highest."""
+        axes = [axis for axis in range(len(self.domain.space)) if face.crosses(axis)]
+        return max(axes, key=lambda axis: self.order(unknown, axis))
+
+    def order_across(self, unknown: AppliedUndef, face: Face) -> int:
+        """Highest order along the axes that end on a part; it says how many conditions the part carries."""
+        return self.order(unknown, self.leading_axis(unknown, face))
+
     def on(self, unknown: AppliedUndef, part: str) -> list[BoundaryCondition]:
         """The boundary conditions on one unknown and one face, one entry for each time it is named."""
         return [
@@ -132,6 +153,17 @@ class Facts:
             if isinstance(condition, Robin):
                 yield f"{condition.who}, a", condition.a
                 yield f"{condition.who}, b", condition.b
+
+    # -- geometry ----------------------------------------------------------------------------------
+
+    def is_curved(self, part: str) -> bool:
+        return self.domain.normal(part) is None
+
+    def tolerance(self, part: str) -> float:
+        """Relative mismatch of data on a part beyond which it is no error of round-off or of geometry."""
+        if self.domain.is_box:
+            return ROUND_OFF
+        return CHORD**2 if self.is_curved(part) else FILE_DIGITS
 
     # -- numbers -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..conditions import Condition, Initial, Observations, Value
-from ..domain import Domain
+from ..domain import INITIAL, INSIDE, Array, Domain, Mask
 from ..errors import (
     BoundaryDataError,
     ComplexCoefficientError,
@@ -24,7 +24,7 @@ from ..errors import (
     UndeterminedParameterError,
 )
 from ..symbols import Parameter, applied_functions, as_expression
-from .facts import Facts, names
+from .facts import FILE_DIGITS, Facts, names
 
 NOT_POINTWISE = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Subs, sp.DiracDelta)
 
@@ -67,6 +67,14 @@ def check_names(facts: Facts) -> None:
         "parameter": [p.name for p in sorted(_parameters(facts), key=lambda p: p.name)],
     }
     reserved = {"data"} | {f"n_{axis.coordinate.name}" for axis in problem.domain.space}
+    for part in (INSIDE, INITIAL):
+        if part in [face.name for face in problem.domain.faces]:
+            raise NameClashError(
+                f"{facts.who}, part {part!r} of the boundary",
+                f"a name other than {INSIDE!r} and {INITIAL!r}, which the library gives",
+                repr(part),
+                "Rename the part where the shape or mesh is made.",
+            )
     for kind, listed in kinds.items():
         for name in listed:
             if not name.isidentifier() or name in reserved:
@@ -272,7 +280,7 @@ def check_places(facts: Facts) -> None:
                     f"shape {condition.points.shape}",
                     "Give one column for each coordinate, time last.",
                 )
-            outside = ~domain.contains(condition.points)
+            outside = ~_contains(facts, condition.points)
             if outside.any():
                 raise BoundaryDataError(
                     condition.who,
@@ -301,13 +309,44 @@ def _check_point(condition: Value, facts: Facts) -> None:
                 "Fix coordinates of the domain.",
             )
         axis = facts.domain.axes[facts.domain.axis_index(coordinate)]
-        if not (value.is_number and value.is_real) or not axis.lower <= value <= axis.upper:
+        is_real = value.is_number and value.is_real
+        bounded = axis.is_time or facts.domain.is_box  # what bounds a shape is more than its bounding box
+        if not is_real or (bounded and not axis.lower <= value <= axis.upper):
             raise BoundaryDataError(
                 condition.who,
                 f"{coordinate} between {axis.lower} and {axis.upper}",
                 f"{value}",
                 "Choose a point of the domain.",
             )
+    if not facts.domain.is_box:
+        _check_point_of_shape(condition, facts)
+
+
+def _check_point_of_shape(condition: Value, facts: Facts) -> None:
+    """All coordinates in space are given, and lie in the shape, not in its bounding box alone."""
+    space = [axis.coordinate for axis in facts.domain.space]
+    free = [coordinate for coordinate in space if coordinate not in condition.at]
+    if free:
+        raise BoundaryDataError(
+            condition.who,
+            f"a point, with all of {names(space)}",
+            f"{names(free)} left free",
+            f"Give {names(free)} too; only a box has lines along its axes.",
+        )
+    point = facts.points(1, fixed=facts.fixed(condition))
+    if not _contains(facts, point).all():
+        at = ", ".join(f"{coordinate} = {condition.at[coordinate]}" for coordinate in space)
+        raise BoundaryDataError(
+            condition.who,
+            f"a point inside the domain with the parts {names(facts.domain.parts)}",
+            at,
+            "Choose a point of the domain.",
+        )
+
+
+def _contains(facts: Facts, points: Array) -> Mask:
+    """Which points lie in the domain, up to the precision of its numbers."""
+    return facts.domain.contains(points, 1e-12 if facts.domain.is_box else FILE_DIGITS)
 
 
 def check_free_symbols(facts: Facts) -> None:
