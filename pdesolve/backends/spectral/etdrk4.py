@@ -1,9 +1,10 @@
-"""Exponential time differencing of fourth order (ETDRK4) for û' = L û + N(û, t), L diagonal.
+"""Exponential time differencing of fourth order (ETDRK4) for û' = L û + N(û, t), L a matrix for each mode.
 
 Cox & Matthews, J. Comput. Phys. 176 (2002) 430-455, equations (26)-(29). Their coefficients, such as
 (e^z - 1)/z, lose all digits near z = hL = 0; Kassam & Trefethen, SIAM J. Sci. Comput. 26 (2005)
 1214-1233, section 2, evaluate them as means over a circle around z (the trapezoid rule for Cauchy's
-integral), which is accurate to round-off for every z.
+integral), which is accurate to round-off for every z. Where L couples components, the coefficients are
+combinations of the matrix functions of `phi`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .fourier import Spectra
+from .phi import phi_functions
 
 CIRCLE_POINTS = 32
 """Points on the unit circle; the trapezoid rule is then exact to round-off for these functions."""
@@ -22,7 +24,10 @@ CIRCLE_POINTS = 32
 
 @dataclass(frozen=True)
 class Coefficients:
-    """The functions of hL that one step needs; real arrays where L is real."""
+    """The functions of hL that one step needs; real arrays where L is real.
+
+    Shapes: (components, *modes) for a diagonal L, else (components, components, *modes).
+    """
 
     step: float
     full: np.ndarray[Any, Any]  # exp(hL)
@@ -51,15 +56,44 @@ def coefficients(linear: Spectra, step: float) -> Coefficients:
     return Coefficients(step, *arrays)
 
 
+def block_coefficients(linear: Spectra, step: float) -> Coefficients:
+    """The coefficients where ``linear`` is a matrix for each mode, (n, n, *modes)."""
+    n, modes = len(linear), linear.shape[2:]
+    matrices = step * np.moveaxis(linear.reshape(n, n, -1), -1, 0)
+    (full, phi_1, phi_2, phi_3), (half, phi_1_half, *_) = phi_functions(matrices)
+    functions = (
+        full,
+        half,
+        step / 2 * phi_1_half,
+        step * (phi_1 - 3 * phi_2 + 4 * phi_3),
+        step * (phi_2 - 2 * phi_3),
+        step * (4 * phi_3 - phi_2),
+    )
+    arrays = [np.ascontiguousarray(np.moveaxis(f, 0, -1)).reshape(n, n, *modes) for f in functions]
+    return Coefficients(step, *arrays)
+
+
+def _times(function: np.ndarray[Any, Any], u: Spectra) -> Spectra:
+    """A function of hL applied to ``u``."""
+    if function.ndim == u.ndim:
+        return np.asarray(function * u)
+    result = function[:, 0] * u[0]
+    for j in range(1, len(u)):
+        result += function[:, j] * u[j]
+    return np.asarray(result)
+
+
 def advance(c: Coefficients, nonlinear: Callable[[Spectra, float], Spectra], u: Spectra, t: float) -> Spectra:
     """One step from ``t`` to ``t + h``."""
     h = c.step
     n_u = nonlinear(u, t)
-    half_u = c.half * u
-    a = half_u + c.stage * n_u
+    half_u = _times(c.half, u)
+    a = half_u + _times(c.stage, n_u)
     n_a = nonlinear(a, t + h / 2)
-    b = half_u + c.stage * n_a
+    b = half_u + _times(c.stage, n_a)
     n_b = nonlinear(b, t + h / 2)
-    d = c.half * a + c.stage * (2 * n_b - n_u)
+    d = _times(c.half, a) + _times(c.stage, 2 * n_b - n_u)
     n_d = nonlinear(d, t + h)
-    return np.asarray(c.full * u + c.first * n_u + 2 * c.middle * (n_a + n_b) + c.last * n_d)
+    result = _times(c.full, u) + _times(c.first, n_u) + _times(c.last, n_d)
+    result += _times(c.middle, 2 * (n_a + n_b))
+    return np.asarray(result)

@@ -45,9 +45,10 @@ class SpectralField(Field):
         first = np.flatnonzero(np.abs(times - edges[0]) <= slack)
         plain = [w for w, (_, index) in enumerate(wanted) if not any(index)]
         if len(first) and plain:
-            data = self.initial.values(points[first, :-1])
             for w in plain:
-                result[w, first] = data[:, wanted[w][0]]
+                component = wanted[w][0], 0
+                if component in self.initial:  # algebraic unknowns have no data
+                    result[w, first] = self.initial.values(component, points[first, :-1])
         return list(result)
 
     @property

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...declare import Initial, Problem, Value
+from ...declare import Initial, Problem
 from ...declare.conditions import BoundaryCondition
 from ...declare.domain import Array
 from ...solution.status import Status
 from ..base import Context, Progress
-from . import etdrk4
-from .evolution import Discretization, Evolution, InitialData, time_derivatives
+from .discretization import Discretization, series
+from .evolution import Evolution, InitialData
 from .field import SpectralField
 from .fourier import FourierGrid, Spectra, resize, tail
 from .method import Method
@@ -57,15 +57,17 @@ class FourierMarch(Method):
     @classmethod
     def reasons(cls, problem: Problem) -> list[str]:
         reasons = []
-        for unknown in problem.unknowns:
-            orders = [c.order for c in problem.of_type(Initial) if c.unknown == unknown]
-            if orders != [0]:
-                name = unknown.func.__name__
-                reasons.append(f"{name} needs one initial condition, on its value (it has {len(orders)})")
-        kinds = {type(c).__name__ for c in problem.conditions if isinstance(c, (BoundaryCondition, Value))}
+        for k, unknown in enumerate(problem.unknowns):
+            wanted = list(range(problem.time_order(unknown)))
+            orders = sorted(c.order for c in problem.of_type(Initial) if c.unknown == unknown)
+            if orders != wanted:
+                name = problem.unknown_names[k]
+                reasons.append(f"{name} needs {len(wanted)} initial conditions (it has {len(orders)})")
+        kinds = {type(c).__name__ for c in problem.conditions if isinstance(c, BoundaryCondition)}
         reasons += [f"a {kind} condition cannot be imposed on a Fourier series" for kind in sorted(kinds)]
         try:
-            time_derivatives(problem)
+            # A few modes show whether the constraints can be eliminated.
+            Discretization(Evolution(problem), FourierGrid.make(problem.domain.bounds[:-1], 8, True))
         except ValueError as error:
             reasons.append(str(error))
         return reasons
@@ -74,8 +76,7 @@ class FourierMarch(Method):
         problem = self.problem
         evolution = Evolution(problem)
         n = self.options.n or START_N[len(problem.domain.space) - 1]
-        discretization = evolution.on(self._grid(problem, n))
-        spectra = discretization.initial()
+        spectra = series(evolution, self._grid(problem, n))
         most = self._most(problem, first=True)
         while (
             self.options.n is None
@@ -84,8 +85,8 @@ class FourierMarch(Method):
             and tail(spectra, spectra.ndim - 1) > self._unresolved
         ):
             n = _finer(n, most)
-            discretization = evolution.on(self._grid(problem, n))
-            spectra = discretization.initial()
+            spectra = series(evolution, self._grid(problem, n))
+        discretization = Discretization(evolution, self._grid(problem, n))
         return State(
             self._first_run(discretization), method=self, evolution=evolution, discretization=discretization
         )
@@ -103,7 +104,8 @@ class FourierMarch(Method):
             # The solution has grown finer than its data: start again with more modes.
             state.work += run.steps_done * run.n**run.dimension
             grid = self._grid(state.evolution.problem, _finer(run.n, most))
-            state.run = self._first_run(state.evolution.on(grid), run)
+            state.discretization, state.coefficients = Discretization(state.evolution, grid), None
+            state.run = self._first_run(state.discretization, run)
         elif run.done:
             return self._compare(state, loss)
         return Progress(loss, fraction=self._fraction(state), message=_stage(state))
@@ -146,7 +148,7 @@ class FourierMarch(Method):
         grid, spectra = discretization.grid, discretization.initial()
         time = discretization.evolution.problem.domain.bounds[-1]
         rough = self.options.dt is None and self._is_rough(discretization, spectra)
-        times = edges(time[0], time[1], float(-discretization.symbol.real.min()), rough)
+        times = edges(time[0], time[1], discretization.decay if rough else 0.0, rough)
         longest = float(times[-1] - times[-2])
         if self.options.dt is None:
             intervals = INTERVALS[len(times) > 2]
@@ -162,7 +164,7 @@ class FourierMarch(Method):
         while intervals > 16 and intervals % 2 == 0 and intervals * spectra.nbytes > MEMORY:
             intervals //= 2
         steps = 2 * intervals * max(1, int(np.ceil(wanted / (2 * intervals) - 1e-9)))
-        return Run.begin(grid.n, times, steps, intervals, spectra)
+        return Run.begin(discretization, times, steps, intervals)
 
     def _is_rough(self, discretization: Discretization, spectra: Spectra) -> bool:
         """Whether the initial spectrum decays algebraically (a kink): twice the modes then help little, while
@@ -171,21 +173,22 @@ class FourierMarch(Method):
         here = tail(spectra, grid.dimension)
         if here <= 0.1 * self.options.rtol:
             return False
-        finer = evolution.on(self._grid(evolution.problem, 2 * grid.n)).initial()
+        finer = series(evolution, self._grid(evolution.problem, 2 * grid.n))
         return tail(finer, grid.dimension) > 0.05 * here
 
     def _prepare(self, state: State) -> Discretization:
         """The tables for the run under way, made anew where its grid or step has changed."""
-        run, discretization = state.run, state.discretization
-        if discretization.grid.n != run.n:
-            discretization = state.discretization = state.evolution.on(
-                self._grid(state.evolution.problem, run.n)
-            )
-            state.coefficients = None
+        run, discretization = state.run, self._discretization(state, state.run.n)
         if state.coefficients is None or state.coefficients.step != run.step_size:
             with np.errstate(over="ignore", invalid="ignore"):
-                state.coefficients = etdrk4.coefficients(discretization.symbol, run.step_size)
-        return discretization  # type: ignore[no-any-return]
+                state.coefficients = discretization.coefficients(run.step_size)
+        return discretization
+
+    def _discretization(self, state: State, n: int) -> Discretization:
+        if state.discretization.grid.n != n:
+            grid = self._grid(self.problem, n)
+            state.discretization, state.coefficients = Discretization(state.evolution, grid), None
+        return state.discretization  # type: ignore[no-any-return]
 
     def _unstable(self, state: State) -> Progress:
         """Start the level again with half the step, unless the user has fixed it."""
@@ -194,9 +197,10 @@ class FourierMarch(Method):
             return Progress(float("nan"), message=self.diagnose(state))
         state.restarts += 1
         state.work += run.steps_done * run.n**run.dimension
-        spectra = state.discretization.initial()
-        state.run = Run.begin(run.n, run.edges, 2 * run.steps, run.intervals, spectra)
-        return Progress(tail(spectra, run.dimension), message="unstable: starting again with half the step")
+        discretization = self._discretization(state, run.n)
+        state.run = Run.begin(discretization, run.edges, 2 * run.steps, run.intervals)
+        loss = tail(state.run.spectra, run.dimension)
+        return Progress(loss, message="unstable: starting again with half the step")
 
     def _compare(self, state: State, loss: float) -> Progress:
         """A run is done: estimate the error against the one before, then plan the next or stop."""
@@ -247,8 +251,7 @@ class FourierMarch(Method):
             n = _finer(n, self._most(problem))
         if run.interpolation_error > 0.1 * self.options.rtol and 2 * intervals * run.spectra.nbytes <= MEMORY:
             intervals *= 2
-        spectra = state.evolution.on(self._grid(problem, n)).initial()
-        state.run = Run.begin(n, run.edges, 2 * run.steps, intervals, spectra)
+        state.run = Run.begin(self._discretization(state, n), run.edges, 2 * run.steps, intervals)
         state.level, state.restarts = state.level + 1, 0
 
     def _fraction(self, state: State) -> float:
@@ -272,8 +275,7 @@ def _finer(n: int, most: int) -> int:
 
 def _batch(discretization: Discretization) -> int:
     """Time steps that take about 50 ms together; a matter of sizes alone, so that runs repeat exactly."""
-    evolution, grid = discretization.evolution, discretization.grid
-    transforms = 4 * (len(evolution.needed) + evolution.count)
+    grid, transforms = discretization.grid, 4 * discretization.transforms
     return max(1, int(0.05 / (2e-4 + transforms * grid.n**grid.dimension * 2e-8)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...declare.domain import Array
 from . import etdrk4
-from .evolution import Discretization
+from .discretization import Discretization
 from .fourier import Spectra, power, relative, tail
 from .trajectory import Slab, prune, slab_edges
 
@@ -25,8 +25,8 @@ class Run:
         edges: of the time slabs.
         steps: time steps in each slab, an even multiple of ``intervals``.
         intervals: between saved times, in each slab.
-        spectra: the solution now, (unknowns, *modes).
-        saved, probes: of the slab under way.
+        spectra: the state now, (dynamic components, *modes).
+        saved, probes: the unknowns in the slab under way, (times, unknowns, *modes).
         slab, step: how far it is.
         slabs: the finished ones.
         roughness: time average of `tail` squared.
@@ -48,11 +48,13 @@ class Run:
     norm: Array = field(default_factory=lambda: np.zeros(1))
 
     @classmethod
-    def begin(cls, n: int, edges: Array, steps: int, intervals: int, spectra: Spectra) -> Run:
-        saved = np.zeros((intervals + 1, *spectra.shape), dtype=np.complex128)
-        saved[0] = spectra
-        probes = np.zeros((len(probed(intervals)), *spectra.shape), dtype=np.complex128)
-        return cls(n, edges, steps, intervals, spectra, saved, probes)
+    def begin(cls, discretization: Discretization, edges: Array, steps: int, intervals: int) -> Run:
+        spectra = discretization.initial()
+        first = discretization.unknowns(spectra, float(edges[0]))
+        saved = np.zeros((intervals + 1, *first.shape), dtype=np.complex128)
+        saved[0] = first
+        probes = np.zeros((len(probed(intervals)), *first.shape), dtype=np.complex128)
+        return cls(discretization.grid.n, edges, steps, intervals, spectra, saved, probes)
 
     @property
     def count(self) -> int:
@@ -110,9 +112,10 @@ class Run:
                 self.step += 1
                 interval, offset = divmod(self.step, stride)
                 if offset == 0:
-                    self.saved[interval] = self.spectra
+                    self.saved[interval] = discretization.unknowns(self.spectra, self.time)
                 elif 2 * offset == stride and interval in intervals:
-                    self.probes[intervals.index(interval)] = self.spectra
+                    now = discretization.unknowns(self.spectra, self.time)
+                    self.probes[intervals.index(interval)] = now
         if self.step == self.steps and self.is_bounded:
             self._finish_slab()
 
@@ -127,8 +130,9 @@ class Run:
         self.roughness += share * float(np.mean([tail(s, self.dimension) ** 2 for s in self.saved[1:]]))
         self.slabs.append(Slab(start, end, prune(self.saved, self.dimension)))
         self.slab, self.step = self.slab + 1, 0
+        last = self.saved[-1]
         self.saved = np.zeros_like(self.saved)
-        self.saved[0] = self.spectra
+        self.saved[0] = last
 
     def so_far(self) -> list[Slab]:
         """The slabs, the one under way cut at its last saved time."""
