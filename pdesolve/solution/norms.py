@@ -122,7 +122,7 @@ def inner_points(problem: Problem, grid: Grid) -> tuple[Array, Mask]:
 
 
 def on_grid(problem: Problem, grid: Grid, values: Callable[[Array], Array]) -> Array:
-    """A function of points (m, d) with values (m, k) as a table ``(*grid.shape, k)``, NaN outside the domain."""
+    """A function (m, d) -> (m, k) as a table ``(*grid.shape, k)``, NaN outside the domain."""
     points, inside = inner_points(problem, grid)
     found = np.asarray(values(points), dtype=np.float64)
     table = np.full((len(inside), found.shape[1]), np.nan)

@@ -5,11 +5,14 @@
 | one coordinate   | line, reference dashed; error                                        |
 | 1-D and time     | x–t image; slices at four times, reference dashed; error image       |
 | 2-D and more     | image over the first two space axes at the last time, others halfway; error image |
+
+A shape of the plane is drawn on its mesh, with its boundary; of other regions images show the points inside.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +20,20 @@ import numpy as np
 from ..declare.domain import Array, Grid
 from .errors import ReferenceUnresolvedError
 from .labels import axis_label, unit_of
-from .norms import default_grid
+from .norms import default_grid, on_grid
+from .visualisation import at_time, region_mesh
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .references import ResolvedReference
     from .solution import Solution
 
 INK, ACCENT, GUIDE = "#222222", "#c1440e", "#d9d9d9"
 SLICES = (0.0, 1 / 3, 2 / 3, 1.0)
 DPI = 150
+SHAPE_POINTS = 65
+"""Nodes along the longest side of a shape."""
 
 
 def plot(solution: Solution, figure: Figure | None = None) -> Figure:
@@ -44,6 +51,8 @@ def plot(solution: Solution, figure: Figure | None = None) -> Figure:
         width, height, draw = 7.0, 3.4, _curve
     elif len(domain.space) == 1:
         width, height, draw = 12.0, 3.4, _space_time
+    elif len(domain.space) == 2 and not domain.is_box:
+        width, height, draw = 9.0, 3.8, _shape
     else:
         width, height, draw = 9.0, 3.8, _plane
     if solution.reference is None and draw is not _curve:
@@ -70,14 +79,16 @@ def _title(solution: Solution) -> str:
 
 
 def _table(solution: Solution, grid: Grid) -> tuple[Array, Array | None]:
-    """Values and reference on a grid, each (*shape, k)."""
-    values = solution.on(grid)
-    if solution.reference is None:
-        return values, None
+    """Values and reference on a grid, each (*shape, k), NaN outside the domain."""
+    values = on_grid(solution.problem, grid, solution.values)
+    return values, _exact(solution, lambda reference: on_grid(solution.problem, grid, reference.values))
+
+
+def _exact(solution: Solution, evaluate: Callable[[ResolvedReference], Array]) -> Array | None:
     try:
-        return values, np.asarray(solution.reference.values(grid.points)).reshape(values.shape)
+        return None if solution.reference is None else evaluate(solution.reference)
     except ReferenceUnresolvedError:  # known on another grid only
-        return values, None
+        return None
 
 
 def _curve(solution: Solution, figure: Any) -> None:
@@ -172,6 +183,38 @@ def _plane(solution: Solution, figure: Any) -> None:
                 panel.set_aspect("equal")
 
 
+def _shape(solution: Solution, figure: Any) -> None:
+    """Values and error on a mesh of the region, at the last time."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.tri import Triangulation
+
+    problem = solution.problem
+    mesh, time = region_mesh(solution, SHAPE_POINTS), problem.domain.time
+    points = at_time(mesh.points, None if time is None else time.bounds[1])
+    values = solution.values(points)
+    exact = _exact(solution, lambda reference: np.asarray(reference.values(points)))
+    triangles = Triangulation(*mesh.points.T, mesh.cells[:, :3])
+    panels = figure.subplots(len(problem.unknowns), 1 if exact is None else 2, squeeze=False)
+    labels = (axis_label(problem, problem.coordinates[0]), axis_label(problem, problem.coordinates[1]))
+    for k, unknown in enumerate(problem.unknowns):
+        columns = [(values[:, k], axis_label(problem, unknown), False)]
+        if exact is not None:
+            columns.append((values[:, k] - exact[:, k], _error_label(solution, unknown), True))
+        for panel, (shown, label, is_error) in zip(panels[k], columns, strict=True):
+            triangles.set_mask(~np.isfinite(shown)[triangles.triangles].all(axis=1))
+            colours = _colours(shown, is_error)
+            shown = np.nan_to_num(shown)  # of masked triangles
+            image = panel.tripcolor(triangles, shown, shading="gouraud", rasterized=True, **colours)
+            _describe(figure, panel, image, label, labels)
+            panel.add_collection(LineCollection(mesh.points[mesh.facets], colors=INK, linewidths=0.8))
+            panel.set_aspect("equal")
+            panel.spines[:].set_visible(False)
+        if time is not None:
+            panels[k, 0].set_title(
+                f"{time.coordinate} = {time.bounds[1]:.3g}", loc="right", fontsize=9, color=INK, pad=10
+            )
+
+
 def _plane_grid(solution: Solution) -> Grid:
     """The first two space axes; the other coordinates at one node each, halfway or at the last time."""
     domain, axes = solution.problem.domain, default_grid(solution.problem).axes
@@ -192,19 +235,26 @@ def _heat(
     names: tuple[str, str],
     is_error: bool = False,
 ) -> None:
-    """An image of values (vertical, horizontal); colours are symmetric about zero where signs matter."""
+    """An image of values (vertical, horizontal)."""
+    shading = "gouraud" if np.isfinite(values).all() else "nearest"
+    image = panel.pcolormesh(*axes, values, shading=shading, rasterized=True, **_colours(values, is_error))
+    _describe(figure, panel, image, label, names)
+
+
+def _colours(values: Array, is_error: bool) -> dict[str, Any]:
+    """Colour map and limits, symmetric about zero where signs matter."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     largest = max(abs(low), abs(high)) or 1e-16
     signed = is_error or (low < -0.1 * largest and high > 0.1 * largest)
-    image = panel.pcolormesh(
-        *axes,
-        values,
-        cmap="PuOr_r" if is_error else "RdBu_r" if signed else "viridis",
-        vmin=-largest if signed else low,
-        vmax=largest if signed else high,
-        shading="gouraud" if np.isfinite(values).all() else "nearest",
-        rasterized=True,
-    )
+    return {
+        "cmap": "PuOr_r" if is_error else "RdBu_r" if signed else "viridis",
+        "vmin": -largest if signed else low,
+        "vmax": largest if signed else high,
+    }
+
+
+def _describe(figure: Any, panel: Any, image: Any, label: str, names: tuple[str, str]) -> None:
+    """Labels, title and colour bar."""
     panel.set(xlabel=names[0], ylabel=names[1])
     panel.set_title(label, loc="left", fontsize=10, color=INK, pad=10)
     # an inset keeps the height of the panel, whatever its aspect

@@ -229,7 +229,7 @@ def _simplices(mesh: Mesh) -> Any:
 
 
 def _write_boundary(solution: Solution, mesh: Mesh, path: Path) -> str:
-    """The facets, with the number of their part as cell array ``part`` and its names as field data ``parts``."""
+    """The facets; cell array ``part`` numbers their parts, whose names are the field data ``parts``."""
     import pyvista
 
     parts = list(mesh.boundaries.items())

@@ -17,6 +17,7 @@ import sympy as sp
 
 from ..errors import EmptyDomainError, NameClashError, SelfIntersectionError, ShapeError
 from . import simplices
+from .curves import Curve, curves_of
 from .region import INITIAL, INSIDE, Array, Axis, Face, Mask, Region
 
 if TYPE_CHECKING:
@@ -215,6 +216,9 @@ class Shape(Region):
         from .triangulate import triangulate
 
         return triangulate(self, size or self.size / 32)
+
+    def boundary_curves(self, part: str) -> tuple[Curve, ...] | None:
+        return curves_of(self.rings, part)
 
     def to_json(self) -> dict[str, Any]:
         from ..trees import expression_to_json as write
