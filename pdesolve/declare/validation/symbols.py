@@ -26,6 +26,9 @@ from ..errors import (
 from ..symbols import Parameter, applied_functions, as_expression
 from .facts import FILE_DIGITS, Facts, names
 
+BULGE = 1e-3
+"""How far a curve may lie outside the chords that stand for it, relative to the size of the domain."""
+
 NOT_POINTWISE = (sp.Integral, sp.Sum, sp.Product, sp.Limit, sp.Subs, sp.DiracDelta)
 
 
@@ -345,8 +348,11 @@ def _check_point_of_shape(condition: Value, facts: Facts) -> None:
 
 
 def _contains(facts: Facts, points: Array) -> Mask:
-    """Which points lie in the domain, up to the precision of its numbers."""
-    return facts.domain.contains(points, 1e-12 if facts.domain.is_box else FILE_DIGITS)
+    """Which points lie in the domain, up to the precision of its numbers and the bulge of curved parts."""
+    if facts.domain.is_box:
+        return facts.domain.contains(points)
+    curved = any(facts.is_curved(face.name) for face in facts.domain.faces)
+    return facts.domain.contains(points, BULGE if curved else FILE_DIGITS)
 
 
 def check_free_symbols(facts: Facts) -> None:
