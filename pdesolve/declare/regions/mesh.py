@@ -54,6 +54,28 @@ class Mesh:
         )
         return np.asarray(all_facets[np.sort(first[count == 1])])
 
+    @cached_property
+    def edges(self) -> Indices:
+        """The edges of the cells (e, 2), each once, as vertex numbers in increasing order."""
+        ends = np.concatenate([self.cells[:, pair] for pair in map(list, EDGES[self.dimension])])
+        return np.asarray(np.unique(np.sort(ends, axis=1), axis=0))
+
+    @property
+    def longest_edge(self) -> float:
+        """Length of the longest edge, from vertex to vertex."""
+        ends = self.points[self.edges]
+        return float(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).max())
+
+    def refined(self) -> Mesh:
+        """Uniformly refined: every cell cut into 2^k of half the size (k the dimension), parts inherited.
+
+        Nodes keep their numbers and new ones follow, so that values at the old nodes are the first rows.
+        In a quadratic mesh the new nodes lie on the curved edges.
+        """
+        from .refinement import refine
+
+        return refine(self)
+
 
 EDGES = {1: ((0, 1),), 2: ((0, 1), (1, 2), (0, 2)), 3: ((0, 1), (1, 2), (0, 2), (0, 3), (2, 3), (1, 3))}
 """Ends of the edge on which each middle node of a quadratic cell lies, as gmsh (triangles) numbers them."""
