@@ -228,7 +228,8 @@ class Facts:
         coordinates = list(self.problem.coordinates)
         quick = sp.lambdify(coordinates, e, modules="numpy")
         try:
-            quick(*(np.full(1, 0.5) for _ in coordinates))
+            with np.errstate(all="ignore"):
+                quick(*(np.full(1, 0.5) for _ in coordinates))
         except (NameError, TypeError, AttributeError):
             # Special functions need SciPy, whose import is slow: only where they occur.
             return sp.lambdify(coordinates, e, modules=["scipy", "numpy"])

@@ -39,7 +39,10 @@ def check_types(facts: Facts) -> None:
         raise SymbolNameError("Problem", "a name", repr(problem.name), 'Write name="burgers".')
     if not isinstance(problem.domain, Domain) or not problem.domain.axes:
         raise ExpressionTypeError(
-            f"{facts.who}, domain", "Interval, Box and Time, multiplied", repr(problem.domain), "Give one."
+            f"{facts.who}, domain",
+            "Interval, Box, a shape or a mesh, times Time or not",
+            repr(problem.domain)[:80],
+            "Give one.",
         )
     for condition in problem.conditions:
         if not isinstance(condition, Condition):
