@@ -142,6 +142,10 @@ class DisconnectedDomainError(DeclarationError):
     """A region falls into several pieces."""
 
 
+class MeshingError(DeclarationError):
+    """A shape cannot be filled with triangles of the wanted size."""
+
+
 class ReferenceDataError(DeclarationError):
     """A reference has a form that cannot be evaluated."""
 

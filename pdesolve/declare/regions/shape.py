@@ -125,6 +125,19 @@ class Shape(Region):
         return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
 
     @cached_property
+    def runs(self) -> tuple[Indices, ...]:
+        """The edges in runs without a corner: each straight edge alone, the chords of one curve together."""
+        runs: list[Indices] = []
+        start = 0
+        for ring in self.rings:
+            n, sides = len(ring.sides), ring.sides
+            first = [i for i in range(n) if sides[i].ellipse is None or sides[i] != sides[i - 1]] or [0]
+            for i, following in zip(first, [*first[1:], first[0] + n], strict=True):
+                runs.append(start + np.arange(i, following) % n)
+            start += n
+        return tuple(runs)
+
+    @cached_property
     def edge_normals(self) -> Array:
         """The outward unit normal (m, 2) of each edge."""
         along = self.edges[:, 1] - self.edges[:, 0]
