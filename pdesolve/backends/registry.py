@@ -10,6 +10,7 @@ from ..declare.errors import PDESolveError
 from .base import Backend, BackendOptionError
 
 BACKENDS = {
+    "fem": "pdesolve.backends.fem:FEM",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
 }
