@@ -146,6 +146,34 @@ class MeshingError(DeclarationError):
     """A shape cannot be filled with triangles of the wanted size."""
 
 
+class MeshFileError(DeclarationError):
+    """A mesh file is missing, unreadable, incomplete or in a format that is not understood."""
+
+
+class MeshDimensionError(DeclarationError):
+    """A mesh does not fill a region of as many dimensions as there are coordinates."""
+
+
+class NonFiniteMeshError(DeclarationError):
+    """A node of a mesh has a coordinate that is NaN or infinite."""
+
+
+class MeshConnectivityError(DeclarationError):
+    """A cell or facet of a mesh names a node that does not exist."""
+
+
+class DegenerateCellError(DeclarationError):
+    """A cell of a mesh has no volume, or is inverted: it overlaps a neighbour or folds over itself."""
+
+
+class DuplicateMeshError(DeclarationError):
+    """A mesh holds the same node or the same cell twice."""
+
+
+class MeshTopologyError(DeclarationError):
+    """Cells or facets do not fit together: hanging nodes, separate pieces, an open surface."""
+
+
 class ReferenceDataError(DeclarationError):
     """A reference has a form that cannot be evaluated."""
 

@@ -36,7 +36,7 @@ class Mesh:
 
     @property
     def is_quadratic(self) -> bool:
-        return self.cells.shape[1] > self.dimension + 1
+        return bool(self.cells.shape[1] > self.dimension + 1)
 
     @cached_property
     def vertices(self) -> Array:
@@ -100,7 +100,7 @@ def box_mesh(axes: Sequence[Array]) -> Mesh:
         cells.append(np.stack([number[tuple(p.T)] for p in path], axis=1))
     mesh = Mesh(points, np.concatenate(cells))
     facets, boundaries = mesh.facets, {}
-    for i, axis in enumerate(axes):
-        for name, value in zip(FACE_NAMES[i], (axis[0], axis[-1]), strict=True):
+    for i, grid in enumerate(axes):
+        for name, value in zip(FACE_NAMES[i], (grid[0], grid[-1]), strict=True):
             boundaries[name] = facets[np.all(points[facets][:, :, i] == value, axis=1)]
     return Mesh(mesh.points, mesh.cells, boundaries)

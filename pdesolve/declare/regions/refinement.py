@@ -37,7 +37,8 @@ def refine(mesh: Mesh) -> Mesh:
     k, order = mesh.dimension, 2 if mesh.is_quadratic else 1
     parts = 2 * order  # lattice of the refined nodes: barycentric coordinates are multiples of 1 / parts
     children = np.array(CHILDREN[k])
-    corners = np.eye(k + 1, dtype=np.int64)[children].sum(axis=2) * order  # (children, k + 1, k + 1)
+    unit = np.eye(k + 1, dtype=np.int64)
+    corners = unit[children].sum(axis=2) * order  # (children, k + 1, k + 1)
     nodes = corners
     if order == 2:
         middles = [(corners[:, i] + corners[:, j]) // 2 for i, j in EDGES[k]]
@@ -47,8 +48,8 @@ def refine(mesh: Mesh) -> Mesh:
     numbers, points = _number(mesh, lattice, parts)
     cells = numbers[:, where.reshape(nodes.shape[:2])].reshape(-1, nodes.shape[1])
     ends = np.concatenate([mesh.cells[:, edge] for edge in map(list, EDGES[k])])
-    middles_of_cells = [_column(lattice, order * (np.eye(k + 1)[i] + np.eye(k + 1)[j])) for i, j in EDGES[k]]
-    middle = _EdgeMiddles(ends, numbers[:, middles_of_cells].T.ravel())
+    middles_of_cells = [_column(lattice, order * (unit[i] + unit[j])) for i, j in EDGES[k]]
+    middle = _EdgeMiddles(ends, np.asarray(numbers[:, middles_of_cells].T.ravel()))
 
     pieces = np.array(CHILDREN[k - 1])
     boundaries = {}
@@ -63,7 +64,8 @@ class _EdgeMiddles:
 
     def __init__(self, ends: Indices, middles: Indices) -> None:
         self._base = int(ends.max()) + 1
-        self._keys, first = np.unique(self._key(ends), return_index=True)
+        keys, first = np.unique(self._key(ends), return_index=True)
+        self._keys = np.asarray(keys)
         self._middles = middles[first]
 
     def _key(self, ends: Indices) -> Indices:
@@ -77,7 +79,7 @@ class _EdgeMiddles:
         return numbers
 
 
-def _column(lattice: Indices, position: Array) -> int:
+def _column(lattice: Indices, position: Indices) -> int:
     (at,) = np.flatnonzero(np.all(lattice == position, axis=1))
     return int(at)
 
