@@ -85,7 +85,8 @@ class Problem:
     Args:
         name: a short name, used in files and reports.
         equations: each is ``= 0``, or a `sympy.Eq`; a dictionary gives them names.
-        domain: `Interval`, `Box` and `Time`, multiplied.
+        domain: `Interval` or `Box`, shapes such as `Disk` and `Polygon` and what | & - make of them, or
+            `MeshDomain`; times `Time` where the problem is transient.
         conditions: see `pdesolve.declare.conditions`.
         parameters: value of each known parameter.
         unknowns: their order in results; by default the order in which conditions, then equations, name

@@ -140,6 +140,28 @@ def rotation() -> pde.Problem:
     return pde.Problem("rotation", equation, DISK * pde.Time(t, 0, 1), [pde.Initial(q, exp(-x * x - y * y))])
 
 
+def stream_function_disk() -> pde.Problem:
+    """Both conditions of the wall are on the stream function, none on the vorticity."""
+    w, psi = pde.unknown("w psi", x, y)
+    transport = psi.diff(y) * w.diff(x) - psi.diff(x) * w.diff(y)
+    return pde.Problem(
+        "stream-function",
+        [laplacian(psi) + w, transport - 0.01 * laplacian(w)],
+        DISK,
+        [pde.Dirichlet(psi, 0), pde.Neumann(psi, x)],
+    )
+
+
+def acoustics() -> pde.Problem:
+    a, b, c = pde.unknown("a b c", x, y, t)
+    return pde.Problem(
+        "acoustics",
+        [a.diff(t) + b.diff(x) + c.diff(y), b.diff(t) + a.diff(x), c.diff(t) + a.diff(y)],
+        DISK * pde.Time(t, 0, 1),
+        [pde.Initial(a, 0), pde.Initial(b, 0), pde.Initial(c, 0), pde.Dirichlet(a, 0)],
+    )
+
+
 def stream_function_torus() -> pde.Problem:
     """Vorticity and stream function on a torus; the stream function is fixed by its value at a point."""
     torus = pde.Box((x, 0, 2 * pi), (y, 0, 2 * pi)) * pde.Time(t, 0, 1)
@@ -171,5 +193,7 @@ ON_REGIONS: list[Callable[[], pde.Problem]] = [
     plate,
     heat_disk,
     rotation,
+    stream_function_disk,
+    acoustics,
     stream_function_torus,
 ]

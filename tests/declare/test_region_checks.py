@@ -14,6 +14,7 @@ from region_problems import (
     L_SHAPE,
     ON_REGIONS,
     PARABOLA,
+    acoustics,
     cylinder,
     cylinder_in_time,
     cylinder_with_given_outflow,
@@ -30,6 +31,7 @@ from region_problems import (
     qv,
     rotation,
     s,
+    stream_function_disk,
     t,
     u,
     v,
@@ -229,6 +231,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         lambda: rotation().replace(equations=q.diff(t) - y * q.diff(x) + x * q.diff(y)),
         errors.MissingBoundaryConditionError,
         ["none on circle"],
+    ),
+    "a wall with one condition for two unknowns": (
+        lambda: (good := stream_function_disk()).replace(
+            conditions=list(good.of_type(pde.Dirichlet)),
+        ),
+        errors.MissingBoundaryConditionError,
+        ["psi", "too few on circle"],
+    ),
+    "a first-order system": (
+        lambda: (good := acoustics()).replace(conditions=list(good.of_type(pde.Initial))),
+        errors.MissingBoundaryConditionError,
+        ["a, b, c", "inflow", "none on circle"],
     ),
     "a first-order equation": (
         lambda: pde.Problem("eikonal", s.diff(x) ** 2 + s.diff(y) ** 2 - 1, L_SHAPE, []),

@@ -15,6 +15,7 @@ import sympy as sp
 from good_problems import GOOD, LINE, heat, inverse_heat, nu, t, taylor_green, u, v, w, x
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from region_problems import ON_REGIONS, poisson_disk_neumann
 
 import pdesolve.declare as pde
 from pdesolve.declare.errors import MissingCoordinateError, SerializationError
@@ -142,7 +143,7 @@ def _with_everything() -> pde.Problem:
 
 
 @pytest.mark.filterwarnings("ignore::pdesolve.declare.PDESolveWarning")
-@pytest.mark.parametrize("build", [*GOOD, _with_everything], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [*GOOD, *ON_REGIONS, _with_everything], ids=lambda build: build.__name__)
 def test_problems_survive_a_round_trip(build: Callable[[], pde.Problem]) -> None:
     problem = build()
     if any(callable(getattr(c, "value", None)) for c in problem.conditions):
@@ -183,6 +184,21 @@ def test_references_by_backend_and_by_function() -> None:
     odd = heat().replace(reference=Reference(backend="spectral", options={"grid": np.zeros(2)}))
     with pytest.raises(SerializationError, match="options"):
         problem_to_json(odd)
+
+
+def test_fluxes_through_curves_cannot_be_written() -> None:
+    """They hold the normal, which is no expression."""
+    made = poisson_disk_neumann().manufacture(s=x)
+    with pytest.raises(SerializationError, match="Python function flux"):
+        problem_to_json(made)
+
+
+def test_domains_are_told_apart_by_their_region() -> None:
+    good = poisson_disk_neumann()
+    x, y = good.coordinates
+    disks = [pde.Disk((x, y), (1, 0.5), 2, segments=n) for n in (512, 256)]
+    assert good.replace(domain=disks[0]).digest == good.digest
+    assert good.replace(domain=disks[1]).digest != good.digest
 
 
 def test_what_cannot_be_written_is_refused() -> None:
