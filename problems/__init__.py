@@ -20,13 +20,19 @@ from pdesolve.declare.symbols import as_expression
 
 CATALOGUE = {
     "allen-cahn": "allen_cahn:allen_cahn",
+    "allen-cahn-2d": "allen_cahn_2d:allen_cahn_2d",
     "burgers": "burgers:burgers",
+    "burgers-2d": "burgers_2d:burgers_2d",
     "convection": "convection:convection",
+    "eikonal": "eikonal:eikonal",
     "heat": "heat:heat",
+    "heat-2d": "heat_2d:heat_2d",
     "helmholtz": "helmholtz:helmholtz",
     "kdv": "kdv:kdv",
     "kovasznay": "kovasznay:kovasznay",
     "kuramoto-sivashinsky": "kuramoto_sivashinsky:kuramoto_sivashinsky",
+    "lid-driven-cavity": "lid_driven_cavity:lid_driven_cavity",
+    "navier-stokes-torus": "navier_stokes_torus:navier_stokes_torus",
     "poisson": "poisson:poisson",
     "taylor-green": "taylor_green:taylor_green",
     "wave": "wave:wave",
@@ -92,15 +98,15 @@ def _function(name: str) -> Callable[..., Problem]:
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)  # type: ignore[no-any-return]
 
 
-def choose(entry: str, variants: dict[str, Any], variant: str) -> Any:
-    """The data of one variant of an entry.
+def choose(entry: str, variants: dict[str, Any], variant: str, key: str = "variant") -> Any:
+    """The data of one variant of an entry; ``key`` is the parameter that names it.
 
     Raises:
         ProblemVariantError: there is no such variant.
     """
     if variant not in variants:
         raise ProblemVariantError(
-            f"catalogue({entry!r}, variant=)", f"one of {', '.join(variants)}", repr(variant), "Name one."
+            f"catalogue({entry!r}, {key}=)", f"one of {', '.join(variants)}", repr(variant), "Name one."
         )
     return variants[variant]
 

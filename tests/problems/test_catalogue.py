@@ -24,20 +24,33 @@ from pdesolve.problems import (
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in names()),
     ("allen-cahn", {"variant": "smooth"}),
+    ("allen-cahn-2d", {"diffusivity": 0.01, "T": 1}),
     ("burgers", {"nu": 0.1}),
+    ("burgers-2d", {"nu": 0.02, "T": 2}),
     ("convection", {"beta": 50}),
+    ("eikonal", {"eps": 0.5}),
     ("heat", {"nu": 1}),
+    ("heat-2d", {"diffusivity": 1, "T": 2}),
     ("helmholtz", {"a1": 6, "a2": 6}),
     ("helmholtz", {"a1": 1.5, "k": 2}),
     ("kdv", {"variant": "two-soliton"}),
     ("kovasznay", {"Re": 40}),
     ("kuramoto-sivashinsky", {"variant": "chaotic"}),
+    ("lid-driven-cavity", {"Re": 1000}),
+    ("lid-driven-cavity", {"lid": "regularised"}),
+    ("lid-driven-cavity", {"lid": "parabolic"}),
+    ("lid-driven-cavity", {"lid": "smooth"}),
+    ("navier-stokes-torus", {"variant": "decaying"}),
+    ("navier-stokes-torus", {"nu": 1e-4, "T": 10}),
     ("poisson", {"a": 2, "b": 0.5}),
     ("taylor-green", {"nu": 0.1, "T": 2}),
+    ("taylor-green", {"dimension": 3}),
     ("wave", {"c": 1}),
 ]
 
-PERIODIC = {"allen-cahn", "convection", "kdv", "kuramoto-sivashinsky"}
+PERIODIC = {
+    *("allen-cahn", "allen-cahn-2d", "burgers-2d", "convection", "heat-2d", "kdv", "kuramoto-sivashinsky"),
+}
 
 
 def test_the_names_of_the_foundation_are_there() -> None:
@@ -81,7 +94,7 @@ def test_no_parameter_is_ever_run_as_code(name: str, key: str, tmp_path: Path) -
 
 
 def test_flows_name_their_vector_and_equations() -> None:
-    for name in ("taylor-green", "kovasznay"):
+    for name in ("taylor-green", "kovasznay", "lid-driven-cavity"):
         problem = catalogue(name)
         assert problem.vectors == {"velocity": problem.unknowns[:2]}
         assert list(problem.equations) == ["momentum x", "momentum y", "continuity"]
