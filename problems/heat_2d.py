@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
 import numpy as np
 import sympy as sp
-from sympy import Eq, Float, cos, exp, sin
+from sympy import Eq, besseli, cos, exp, sin
 
 from pdesolve.declare import Initial, Periodic, Problem, Reference, Time, coordinates, parameter, unknown
 from pdesolve.declare.domain import Array
@@ -57,9 +56,8 @@ def heat_2d(diffusivity: Any = 0.1, T: Any = 4) -> Problem:
 def series(x: sp.Symbol, y: sp.Symbol, s: sp.Expr, terms: int = TERMS) -> sp.Expr:
     """The solution at s = D t, the two series cut after ``terms``."""
 
-    def bessel(order: int, z: int) -> Float:
-        with mpmath.workdps(25):
-            return Float(mpmath.besseli(order, z), 20)
+    def bessel(order: int, z: int) -> sp.Expr:
+        return besseli(order, z).evalf(20)
 
     even = bessel(0, 3) + sum(
         2 * (-1) ** k * bessel(2 * k, 3) * exp(-4 * k**2 * s) * cos(2 * k * x) for k in range(1, terms)
