@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .region import Array
+from .mesh import Indices
+from .region import Array, Mask
 from .shape import Shape
 
 GROWTH = 0.3
@@ -107,7 +108,7 @@ def _gaps(shape: Shape, size: float) -> tuple[Array, Array]:
     return places, gap / ACROSS_GAP
 
 
-def _pieces(shape: Shape) -> tuple[Array, Array]:
+def _pieces(shape: Shape) -> tuple[Indices, Mask]:
     """For each edge the number of the straight edge or curve it belongs to, and which of these touch."""
     piece = np.empty(len(shape.sides), dtype=np.int64)
     for number, run in enumerate(shape.runs):
@@ -122,7 +123,7 @@ def _pieces(shape: Shape) -> tuple[Array, Array]:
     return piece, touching
 
 
-def _samples(shape: Shape, piece: Array, size: float) -> tuple[Array, Array, Array]:
+def _samples(shape: Shape, piece: Indices, size: float) -> tuple[Array, Array, Indices]:
     """Points on every edge, about ``size`` apart, with the inward normal and the number of the piece."""
     lengths = np.linalg.norm(shape.edges[:, 1] - shape.edges[:, 0], axis=1)
     counts = np.maximum(1, np.ceil(lengths / size)).astype(int)

@@ -20,9 +20,10 @@ SHARP = math.radians(60)
 class Subdivision:
     """The points of a mesh and the segments of its boundary, for the time of its making.
 
-    Segment i leads from ``points[ends[i, 0]]`` to ``points[ends[i, 1]]`` along the run ``run[i]`` of the shape
-    (a straight edge, or all chords of a curve), between the lengths ``arc[i]`` along it; the inside lies to
-    its left. ``on_run`` is for each point the run inside which it lies; -1 for corners and inner points.
+    Segment i leads from ``points[ends[i, 0]]`` to ``points[ends[i, 1]]`` along the run ``run[i]`` of the
+    shape (a straight edge, or all chords of a curve), between the lengths ``arc[i]`` along it; the inside
+    lies to its left. ``on_run`` is for each point the run inside which it lies; -1 for corners and inner
+    points.
     """
 
     def __init__(self, shape: Shape, field: SizeField) -> None:
@@ -70,7 +71,7 @@ class Subdivision:
         arc[0], arc[-1] = lengths[0], lengths[-1]
         for i in range(1, count):
             arc[i] = self._snapped(run, arc[i - 1], arc[i], arc[i + 1])
-        return arc
+        return np.asarray(arc)
 
     def _snapped(self, run: int, lower: float, at: float, upper: float) -> float:
         """The vertex nearest to ``at``, if well between the bounds: it lies on the curve itself."""
@@ -114,7 +115,7 @@ class Subdivision:
         old = np.flatnonzero(which)
         if not len(old):
             return
-        arc = np.array([self._split_arc(i) for i in old])
+        arc = np.array([self._split_arc(i) for i in old.tolist()])
         new = len(self.points) + np.arange(len(old))
         points = np.concatenate([self._at(self.run[i], arc[k : k + 1]) for k, i in enumerate(old)])
         self.points = np.concatenate([self.points, points])

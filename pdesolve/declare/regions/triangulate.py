@@ -1,9 +1,9 @@
 """`triangulate`: triangles of good quality that fill a shape.
 
-The boundary is divided as a `SizeField` wants it; inside lie first the points of a hexagonal lattice, where the
-field is constant. Ruppert's algorithm (J. Algorithms 18, 1995, 548-585) then adds midpoints of segments of
-the boundary, and circumcentres of triangles that are too large or have a small angle, many a round, until
-every segment is an edge and no bad triangle is left. Laplacian smoothing evens the result out.
+The boundary is divided as a `SizeField` wants it; inside lie first the points of a hexagonal lattice, where
+the field is constant. Ruppert's algorithm (J. Algorithms 18, 1995, 548-585) then adds midpoints of segments
+of the boundary, and circumcentres of triangles that are too large or have a small angle, many a round,
+until every segment is an edge and no bad triangle is left. Laplacian smoothing evens the result out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ ANGLE = math.radians(25)
 """Triangles with a smaller angle are split; two edges of the shape may still meet at a smaller one."""
 OVERSIZE = 1.4
 """Circumradii up to this much above that of the equilateral triangle of the wanted size are left."""
+FLAT = 1e-9
+"""Triangles with a smaller area, relative to the square of their extent, are none."""
 MAX_POINTS = 2_000_000
 MAX_ROUNDS = 300
 SMOOTHING = 10
@@ -38,7 +40,7 @@ def triangulate(shape: Shape, size: float) -> Mesh:
         MeshingError: the mesh would have more than two million points, or the shape has details that are
             too fine for double precision.
     """
-    expected = 2 * shape.measure() / size**2
+    expected = 1.2 * shape.measure() / size**2
     if not (size > 0 and expected < MAX_POINTS):
         got = f"{size:g}, for about {expected:.2g} points"
         raise MeshingError(
@@ -93,8 +95,10 @@ def _delaunay(work: Subdivision) -> Indices:
     area = _signed_areas(work.points[cells])
     cells[area < 0] = cells[area < 0][:, ::-1]
     centers = work.points[cells].mean(axis=1)
-    flat = np.abs(area) < 1e-14 * work.shape.size**2 * 1e-6
-    return cells[~flat & shapely.contains_xy(polygon, centers[:, 0], centers[:, 1])]
+    inside = shapely.contains_xy(polygon, centers[:, 0], centers[:, 1])
+    # Three points of one straight edge make a triangle of area zero, up to round-off.
+    longest = np.max([np.ptp(work.points[cells][:, :, k], axis=1) for k in (0, 1)], axis=0)
+    return np.asarray(cells[inside & (np.abs(area) > FLAT * longest**2)])
 
 
 def _signed_areas(corners: Array) -> Array:
@@ -215,14 +219,12 @@ def _smooth(work: Subdivision) -> None:
         corners = work.points[cells]
         centers = corners.mean(axis=1)
         weight = _signed_areas(corners) / work.field(centers) ** 3  # evens out relative to the wanted size
-        total = np.bincount(cells.ravel(), np.repeat(weight, 3), len(work.points))
-        moved = np.stack(
-            [np.bincount(cells.ravel(), np.repeat(weight * c, 3), len(work.points)) for c in centers.T],
-            axis=1,
-        )
-        moved[inner] /= total[inner, None]
+        around, count = cells.ravel(), len(work.points)
+        total = np.bincount(around, np.repeat(weight, 3), count)
+        sums = [np.bincount(around, np.repeat(weight * c, 3), count) for c in centers.T]
+        moved = np.stack(sums, axis=1)[inner] / total[inner, None]
         before = work.points.copy()
-        work.points[inner] = moved[inner]
+        work.points[inner] = moved
         near = np.array([bool(s) for s in _segments_near(work, work.points[inner])], dtype=bool)
         back = np.flatnonzero(inner)[near]  # would split a segment of the boundary
         work.points[back] = before[back]
