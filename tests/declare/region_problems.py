@@ -99,16 +99,16 @@ def poisson_disk_neumann(flux: Any = 4, source: Any = 4) -> pde.Problem:
 
 
 def anisotropic_l_shape() -> pde.Problem:
-    """∂²s/∂x² + 3 ∂²s/∂y² = 2 of s = x²: the flux 2x enters by sides whose normal is along x alone."""
+    """∂²s/∂x² + 3 ∂²s/∂y² = 2 of s = x²: the flux 2x enters by two sides alone."""
     vertices = [(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)]
-    domain = pde.Polygon((x, y), vertices, names=("a", "right", "b", "left", "c", "inner"))
+    domain = pde.Polygon((x, y), vertices, names=("rest", "right", "rest", "left", "rest", "rest"))
     return pde.Problem(
         "anisotropic",
         s.diff(x, 2) + 3 * s.diff(y, 2) - 2,
         domain,
         [
             pde.Neumann(s, 2, on=("left", "right")),
-            pde.Neumann(s, 0, on=("a", "b", "c", "inner")),
+            pde.Neumann(s, 0, on="rest"),
             pde.Value(s, 0, at={x: 0, y: 0}),
         ],
     )

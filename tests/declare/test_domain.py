@@ -58,7 +58,13 @@ class Round(Region):
         return CENTER + RADIUS * (2 * unit - 1)
 
     def quadrature(self, n: int, part: str = "inside") -> Any:
-        raise NotImplementedError
+        nodes, weights = np.polynomial.legendre.leggauss(n)
+        unit, half = (nodes + 1) / 2, weights / 2
+        if part == "rim":
+            return self.place(unit[:, None], part), half * self.measure(part)
+        angle, radius = (g.ravel() for g in np.meshgrid(2 * np.pi * unit, RADIUS * unit))
+        points = CENTER + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        return points, np.outer(half * RADIUS * unit * RADIUS, half * 2 * np.pi).ravel()
 
     def mesh(self, size: float | None = None) -> Any:
         raise NotImplementedError

@@ -15,6 +15,7 @@ from region_problems import (
     ON_REGIONS,
     PARABOLA,
     acoustics,
+    anisotropic_l_shape,
     cylinder,
     cylinder_in_time,
     cylinder_with_given_outflow,
@@ -201,6 +202,17 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         lambda: poisson_disk_neumann(flux=2),
         errors.IncompatibleNeumannError,
         ["imbalance of -25.1 "],
+    ),
+    "a flux through one part of many sides that is one per mille too large": (
+        # 6.006 - 6: the sides are flat, so that nothing excuses it
+        lambda: (good := anisotropic_l_shape()).replace(
+            conditions=[
+                pde.Neumann(s, 2.002, on=("left", "right")),
+                *(c for c in good.conditions if c.value == 0),
+            ]
+        ),
+        errors.IncompatibleNeumannError,
+        ["imbalance of 0.006 ", "12 in total"],
     ),
     "a flux through curved parts by a function": (
         lambda: poisson_disk_neumann(flux=lambda points: points[:, 0] - 1, source=1),

@@ -331,8 +331,8 @@ def _inflow(facts: Facts) -> Iterator[tuple[Face, float | None]]:
         velocity = np.stack([facts.evaluate(speed, points) for speed in crossing.values()], axis=1)
         inward = -np.sum(normals[:, list(crossing)] * velocity, axis=1)
         # Along a wall that chords stand for, what flows past seems to enter and to leave.
-        slack = CHORD * float(np.nanmax(np.abs(velocity))) if facts.is_curved(face.name) else 1e-12
-        if np.any(inward > slack):
+        angle = CHORD if facts.is_curved(face.name) else facts.tolerance(face.name)
+        if np.any(inward > angle * np.nanmax(np.abs(velocity))):
             yield face, float(np.nanmax(inward))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import chain, product
+from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,8 @@ def _gauge_point(facts: Facts) -> dict[sp.Symbol, Any]:
     if facts.domain.is_box:
         return {axis.coordinate: axis.lower for axis in space}
     points = facts.points(64)
-    point = points[facts.domain.distance(points).argmax()]
-    return {axis.coordinate: f"{value:.3g}" for axis, value in zip(space, point, strict=False)}
+    point = points[facts.domain.distance(points).argmax(), : len(space)]
+    return {axis.coordinate: f"{value:.3g}" for axis, value in zip(space, point, strict=True)}
 
 
 def check_balance(facts: Facts) -> None:
@@ -164,15 +164,22 @@ def _divergence(facts: Facts, equation: Equation) -> dict[Node, sp.Expr] | None:
 
 
 def _is_known(facts: Facts, fluxes: dict[Node, sp.Expr]) -> bool:
-    """Whether ∂u/∂n tells the flux n·A∇u: where the part meets one axis alone, or A is isotropic."""
-    space = range(len(facts.domain.space))
+    """Whether ∂u/∂n tells the flux n·A∇u: n is an eigenvector of A = diag(aᵢ) all over the boundary."""
+    pairs = list(combinations(range(len(facts.domain.space)), 2))
+    met = [
+        (i, j)
+        for i, j in pairs
+        if any(np.any(normals[:, i] * normals[:, j]) for normals in map(facts.directions, _parts(facts)))
+    ]
     for k in {k for k, index in fluxes if sum(index) == 2}:
-        diffusivity = {index.index(2): a for (j, index), a in fluxes.items() if j == k and 2 in index}
-        for face in facts.domain.faces:
-            met = [diffusivity.get(axis) for axis in space if _crosses(facts, face.name, axis)]
-            if len(met) > 1 and not all(a is not None and vanishes(a - met[0]) for a in met):
-                return False
+        a = {index.index(2): a for (j, index), a in fluxes.items() if j == k and 2 in index}
+        if any(not vanishes(a.get(i, sp.S.Zero) - a.get(j, sp.S.Zero)) for i, j in met):
+            return False
     return True
+
+
+def _parts(facts: Facts) -> list[str]:
+    return [face.name for face in facts.domain.faces]
 
 
 def _has_its_gradient(facts: Facts, coefficients: dict[Node, sp.Expr], node: Node, axis: int) -> bool:
@@ -201,7 +208,7 @@ def _imbalance(
     points, weights = _quadrature(facts, n, INSIDE, time)
     source = facts.evaluate(equation.source, points)
     total, scale = float(weights @ source), float(weights @ abs(source))
-    curved = scale if any(facts.is_curved(face.name) for face in facts.domain.faces) else 0.0
+    curved = scale if any(map(facts.is_curved, _parts(facts))) else 0.0
     for (k, index), coefficient in fluxes.items():
         unknown, axis, order = facts.problem.unknowns[k], index.index(max(index)), sum(index)
         for face in facts.domain.faces:
@@ -220,8 +227,7 @@ def _imbalance(
 
 def _crosses(facts: Facts, part: str, axis: int) -> bool:
     """Whether anything flows through a part along an axis: not where the normal lacks this component."""
-    normal = facts.domain.normal(part)
-    return normal is None or bool(abs(normal[axis]) > FILE_DIGITS)
+    return bool(np.any(facts.directions(part)[:, axis]))
 
 
 def _nodes(facts: Facts) -> int:

@@ -23,6 +23,9 @@ ROUND_OFF = 1e-8
 FILE_DIGITS = 1e-6
 """The same on flat parts of shapes and meshes, whose files may hold single precision."""
 
+FLAT_PIECES = 8
+"""Directions of the normal up to which a part counts as made of flat pieces, such as the walls of a room."""
+
 CHORD = 0.2
 """Angle by which normals of a curved part may be off: π/16, of a circle cut into 16 chords.
 
@@ -69,6 +72,7 @@ class Facts:
         self.domain = problem.domain
         self.who = f"Problem {problem.name!r}"
         self._functions: dict[sp.Expr, Any] = {}
+        self._directions: dict[str, Array] = {}
 
     @cached_property
     def equations(self) -> list[Equation]:
@@ -156,8 +160,24 @@ class Facts:
 
     # -- geometry ----------------------------------------------------------------------------------
 
+    def directions(self, part: str) -> Array:
+        """The outward normals (m, k) that occur on a part, each once: one on a face of a box."""
+        if part not in self._directions:
+            normal, k = self.domain.normal(part), len(self.domain.space)
+            if normal is None:
+                # One point of every piece, and many of each where pieces are few.
+                centres, _ = self.domain.region.quadrature(1, part)
+                points = np.concatenate([centres, self.points(64, part)[:, :k]])
+                normals = self.domain.normals(points, part)
+            else:
+                normals = normal[None]
+            digits = round(-np.log10(FILE_DIGITS))
+            self._directions[part] = np.unique(np.round(normals, digits) + 0.0, axis=0)
+        return self._directions[part]
+
     def is_curved(self, part: str) -> bool:
-        return self.domain.normal(part) is None
+        """Whether chords or facets stand for a curve, so that areas and normals may be off."""
+        return len(self.directions(part)) > FLAT_PIECES
 
     def tolerance(self, part: str) -> float:
         """Relative mismatch of data on a part beyond which it is no error of round-off or of geometry."""
