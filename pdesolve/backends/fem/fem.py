@@ -11,6 +11,7 @@ import numpy as np
 from ...declare import Problem
 from ...declare.domain import Array
 from ...declare.regions.box import BoxRegion
+from ...declare.regions.curving import curved
 from ...declare.regions.mesh import Mesh, box_mesh
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
@@ -118,8 +119,9 @@ class FEM(Backend):
     )
     capabilities: ClassVar[Capabilities] = Capabilities(time_marching=True, dtypes=("float64",))
     citations: ClassVar[tuple[str, ...]] = (
-        "@article{skfem2020, author={Gustafsson, T. and McBain, G. D.}, title={scikit-fem: A Python package for finite "
-        "element assembly}, journal={Journal of Open Source Software}, volume={5}, number={52}, pages={2369}, year={2020}}",
+        "@article{skfem2020, author={Gustafsson, T. and McBain, G. D.}, "
+        "title={scikit-fem: A Python package for finite element assembly}, "
+        "journal={Journal of Open Source Software}, volume={5}, number={52}, pages={2369}, year={2020}}",
     )
 
     def __post_init__(self) -> None:
@@ -140,7 +142,7 @@ class FEM(Backend):
         reasons = []
         if not problem.domain.region.is_filled:
             reasons.append(
-                "a closed surface has no mesh of its inside: make one with a mesh generator and use MeshDomain"
+                "a closed surface has no mesh of its inside: make one by a mesh generator, use MeshDomain"
             )
         if form.multipliers and self.degree == 1:
             reasons.append("a pressure takes elements of one degree less than the velocity: use degree=2")
@@ -226,10 +228,10 @@ class FEM(Backend):
             return box_mesh(
                 [_nodes(axis.bounds, n, self.graded) for axis, n in zip(region.axes, counts, strict=True)]
             )
-        if self.size is not None:
-            return region.mesh(self.size / 2**level)
-        first = region.mesh()
-        return first if level == 0 else region.mesh(longest_edge(first) / 2**level)
+        mesh = curved(region.mesh(self.size), region)
+        for _ in range(level):
+            mesh = mesh.refined()
+        return mesh
 
     def _space(self, state: State, level: int) -> Space:
         if level not in state.spaces:
@@ -318,7 +320,7 @@ class FEM(Backend):
     def _remedy(self, state: State) -> str:
         if state.march is not None:
             return "Newton's method failed within a time step; choose a smaller dt or size"
-        return "Newton's method failed, with continuation too; choose a smaller size, or check that a solution exists"
+        return "Newton's method failed, with continuation too; choose a smaller size, or look if a solution exists"
 
     def _fraction(self, state: State) -> float:
         """Work done over that of two levels, or of those begun where there are more."""
@@ -350,13 +352,6 @@ def _nodes(bounds: tuple[float, float], count: int, graded: bool) -> Array:
     nodes = bounds[0] + (bounds[1] - bounds[0]) * share
     nodes[[0, -1]] = bounds
     return np.asarray(nodes)
-
-
-def longest_edge(mesh: Mesh) -> float:
-    """Length of the longest edge of the cells."""
-    vertices = mesh.vertices
-    gaps = vertices[:, :, None] - vertices[:, None]
-    return float(np.sqrt((gaps**2).sum(axis=-1).max()))
 
 
 def _extrapolate(differences: list[float], highest: float) -> tuple[float, float | None]:

@@ -95,19 +95,22 @@ class FEMField(Field):
     # -- forces ------------------------------------------------------------------------------------
 
     def reaction(self, unknown: Any, part: str, time: float | None = None) -> float:
-        """∮ F·n ds over a part, F the flux of the unknown's equation, by the residual method.
+        """What flows out through a part, -∮ F·n ds = -∮ (a ∇u - c p)·n ds, by the residual method.
 
-        For the momentum equation of a flow, F = -ν∇u + p e_x, and the reaction is the force (divided by the
-        density) of the fluid on the part along x. The residual of the equations, tested with the functions
-        that are 1 on the part, converges twice as fast as an integral of gradients over the boundary.
+        Of a heat equation it is the heat that leaves; of the momentum equation of a flow along x the force,
+        divided by the density, of the fluid on the part along x. Signs are those of an equation whose
+        diffusion is positive, -aΔu + … = 0; a factor of the equation is one of the reaction.
+
+        The residual, tested with the functions that are 1 on the part, converges twice as fast as an integral
+        of gradients over the boundary.
 
         Args:
             unknown: whose equation, for instance ``u`` for the force along x.
             part: where; an unknown with Dirichlet conditions there.
             time: in a transient problem, by default the last one.
 
-        Source: Babuška & Miller, Int. J. Numer. Meth. Engng. 20 (1984) 1085-1109; John, Int. J. Numer. Meth. Fluids 44 (2004) 777-788,
-        eq. (10).
+        Source: Babuška & Miller, Int. J. Numer. Meth. Engng. 20 (1984) 1085-1109; John, Int. J. Numer. Meth.
+        Fluids 44 (2004) 777-788, eq. (10).
         """
         k = self.problem.unknowns.index(unknown)
         if part not in self.space.mesh.boundaries:
@@ -116,7 +119,8 @@ class FEMField(Field):
                 "reaction()", f"one of {known}", repr(part), "Name a part of the boundary."
             )
         residual = self._system.residual(*self._state(time))
-        return float(residual[self.space.offsets[k] + self.space.boundary_dofs(k, part)].sum())
+        total = float(residual[self.space.offsets[k] + self.space.boundary_dofs(k, part)].sum())
+        return -total * self._system.form.sign_of_diffusion(k)
 
     @cached_property
     def _system(self) -> System:

@@ -118,7 +118,9 @@ class Space:
 
     def facet_indices(self, part: str) -> Indices:
         """scikit-fem's numbers of the facets of a part."""
-        wanted = np.sort(self.mesh.boundaries[part], axis=1)
+        # scikit-fem knows the vertices alone, in their order; the mesh numbers middle nodes, too.
+        vertices = np.unique(self.mesh.cells[:, : self.dimension + 1])
+        wanted = np.sort(np.searchsorted(vertices, self.mesh.boundaries[part]), axis=1)
         if self.dimension == 1:
             wanted = wanted[:, :1]
         boundary = np.sort(self.skfem.boundary_facets())
@@ -229,9 +231,7 @@ def _to_skfem(mesh: Mesh) -> Any:
     k = mesh.dimension
     corners = mesh.cells[:, : k + 1]
     used, numbers = np.unique(corners, return_inverse=True)
-    if len(used) != corners.max() + 1:
-        raise ValueError("vertices must be numbered first, middle nodes after them")
-    plain = straight(mesh.points[: len(used)].T.copy(), numbers.reshape(corners.shape).T.copy(), sort_t=False)
+    plain = straight(mesh.points[used].T.copy(), numbers.reshape(corners.shape).T.copy(), sort_t=False)
     if not mesh.is_quadratic:
         return plain
     dofs = skfem.Dofs(plain, ELEMENTS[k, 2]())

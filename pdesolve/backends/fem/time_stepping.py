@@ -1,9 +1,11 @@
-"""Diagonally implicit Runge-Kutta schemes with one diagonal entry, stiffly accurate: one matrix serves all
-stages of all steps.
+"""Diagonally implicit Runge-Kutta schemes with one diagonal entry: one matrix serves all stages of all steps.
 
-A stage at t + c_i h solves R(U_i, V_i) = 0 with U_i = H_i + γh V_i, H_i = U_n + h Σ_{j<i} a_ij V_j, that is
-V_i = (U_i - H_i)/(γh). Where the equation is of second order in time, V obeys the same formulas with the accelerations W. The last stage is the new state, so that
-algebraic unknowns (a pressure) and boundary values are met exactly at the end of each step.
+A stage at t + c_i h solves R(U_i, V_i) = 0 with U_i = H_i + γh V_i and H_i = U_n + h Σ_{j<i} a_ij V_j, that is
+V_i = (U_i - H_i)/(γh). Where the equation is of second order in time, V obeys the same formulas with the
+accelerations W. The schemes are stiffly accurate: the last stage is the new state, so that algebraic unknowns
+(a pressure) and boundary values are met exactly at the end of each step.
+
+Boundary values that change in time lower the order of sdirk3 to about 2.4, as its stages are of order one.
 
 Alexander, SIAM J. Numer. Anal. 14 (1977) 1006-1021, Theorem 5: the L-stable schemes of orders 1 to 3.
 """

@@ -121,8 +121,8 @@ class WeakForm:
         undiffused = [problem.unknown_names[k] for k in tests if k not in held and k not in self.multipliers]
         if undiffused:
             raise UnsupportedFormError(
-                f"{', '.join(undiffused)} has no second derivative in space: Galerkin's method without stabilisation "
-                "oscillates for first-order equations"
+                f"{', '.join(undiffused)} has no second derivative in space: Galerkin's method without "
+                "stabilisation oscillates for first-order equations"
             )
         self.equations = tuple(
             self._divergence_form(tests[k], k, expressions[tests[k]]) for k in range(len(problem.unknowns))
@@ -211,8 +211,8 @@ class WeakForm:
             strange = a.free_symbols & {*second, *self._steep}
             if strange:
                 raise UnsupportedFormError(
-                    f"the coefficient of {s.name} in {name!r} depends on derivatives ({', '.join(map(str, strange))}): "
-                    "no divergence form was found"
+                    f"the coefficient of {s.name} in {name!r} depends on derivatives "
+                    f"({', '.join(map(str, strange))}): no divergence form was found"
                 )
         source = expression.xreplace(dict.fromkeys(second, sp.Integer(0)))
         conductivity: dict[int, sp.Matrix] = {}
@@ -329,7 +329,8 @@ class WeakForm:
             condition, name = self._dirichlet(k, part), self.problem.unknown_names[k]
             if condition is None:
                 raise UnsupportedFormError(
-                    f"{equation.name!r} needs {name} on {part}, where the flow is open: add Dirichlet({name}, 0, on={part!r})"
+                    f"{equation.name!r} needs {name} on {part}, where the flow is open: "
+                    f"add Dirichlet({name}, 0, on={part!r})"
                 )
             a, _ = self._coefficients(condition)
             total += (vector.T * normals)[0] * self._data(condition, inputs) / a
@@ -351,7 +352,7 @@ class WeakForm:
         if axis is not None and all(matrix[axis, j] == 0 for j in range(self.dimension) if j != axis):
             return matrix[axis, axis]
         raise UnsupportedFormError(
-            f"the diffusion of {name} is anisotropic and {part} oblique to it: ∂{name}/∂n does not give the flux there"
+            f"the diffusion of {name} is anisotropic and {part} oblique to it: ∂{name}/∂n is not the flux there"
         )
 
     # -- all that is to be integrated --------------------------------------------------------------
@@ -374,6 +375,15 @@ class WeakForm:
         """0 to 2 for each unknown."""
         free = {s for e in self.equations for d in self.densities(e) for s in d.free_symbols}
         return tuple(2 if s.acceleration in free else int(s.rate in free) for s in self.slots)
+
+    def sign_of_diffusion(self, k: int) -> int:
+        """+1 where the equation of unknown k is declared as -aΔu + … = 0 with a > 0, -1 for its negative."""
+        matrix = self.equations[k].conductivity.get(k)
+        if matrix is None:
+            return 1
+        zero = dict.fromkeys((s for slots in self.slots for s in slots.all), sp.Integer(0))
+        at = dict(zip(self.problem.coordinates, map(sp.Float, self.problem.domain.cover(3)[1]), strict=True))
+        return -1 if float(matrix[0, 0].xreplace(zero).subs(at)) > 0 else 1
 
     @property
     def gauges(self) -> tuple[Value, ...]:
