@@ -10,6 +10,7 @@ from ..trees import expression_from_json, listed, number, symbol, text
 from .box import BoxRegion
 from .region import Axis, Region
 from .shape import Ring, Shape, Side
+from .simplicial import read_mesh_region
 
 
 def _read_box(content: Any) -> BoxRegion:
@@ -41,7 +42,11 @@ def _read_ellipse(content: Any) -> tuple[float, float, float, float] | None:
     return x0, y0, a, b
 
 
-READERS: dict[str, Callable[[Any], Region]] = {"box": _read_box, "shape": _read_shape}
+READERS: dict[str, Callable[[Any], Region]] = {
+    "box": _read_box,
+    "shape": _read_shape,
+    "mesh": read_mesh_region,
+}
 """How each ``"kind"`` is read."""
 
 

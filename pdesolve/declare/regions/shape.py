@@ -226,9 +226,10 @@ class Shape(Region):
         return self.triangles if part == INSIDE else self.edges[self._members[part]]
 
     def mesh(self, size: float | None = None) -> Mesh:
+        from .size_field import CELLS
         from .triangulate import triangulate
 
-        return triangulate(self, size or self.size / 32)
+        return triangulate(self, self.size / CELLS if size is None else size)
 
     def boundary_curves(self, part: str) -> tuple[Curve, ...] | None:
         return curves_of(self.rings, part)

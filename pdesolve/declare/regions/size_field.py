@@ -11,6 +11,8 @@ from .mesh import Indices
 from .region import Array, Mask
 from .shape import Shape
 
+CELLS = 32
+"""Edges of the default size along the longest side of the bounding box."""
 GROWTH = 0.3
 """By how much edges may grow per unit of distance from where they must be short."""
 PER_TURN = 32
@@ -21,41 +23,50 @@ ACROSS_GAP = 2
 
 @dataclass(frozen=True, eq=False)
 class SizeField:
-    """h(x) = min(size, minᵢ sᵢ + 0.3 |x - pᵢ|).
+    """h(x) = min(size, minᵢ sᵢ + g |x - pᵢ|).
 
     The places pᵢ lie on the boundary; sᵢ is the least of 2π/32 radii of curvature, half the width of the gap
-    between opposite pieces of the boundary, and the length of the straight edge on which pᵢ lies.
+    between opposite pieces of the boundary, and the length of the straight edge on which pᵢ lies; g = 0.3.
+
+    Below the default size, 1/32 of the longest side of the bounding box, the field is the default one in
+    proportion: a mesh of half the size has half the edge length everywhere, as studies of convergence need.
 
     Attributes:
         size: the upper bound.
         places: pᵢ (n, 2), of those alone that matter.
         values: sᵢ (n,).
+        growth: g.
     """
 
     size: float
     places: Array
     values: Array
+    growth: float
 
     def __call__(self, points: Array) -> Array:
         found = np.full(len(points), self.size)
         for block in _blocks(len(points), len(self.places)):
-            away = np.linalg.norm(points[block, None] - self.places, axis=2)
-            found[block] = np.min(self.values + GROWTH * away, axis=1, initial=self.size)
+            x, y = (points[block, k, None] - self.places[:, k] for k in (0, 1))
+            away = np.sqrt(x * x + y * y)
+            found[block] = np.min(self.values + self.growth * away, axis=1, initial=self.size)
         return found
 
 
 def size_field(shape: Shape, size: float) -> SizeField:
     """The field of a shape with edges of at most ``size``."""
+    reference = max(size, shape.size / CELLS)
     places, values = [], []
     for limits in (_lengths, _curvatures, _gaps):
-        where, value = limits(shape, size)
-        short = value < size
+        where, value = limits(shape, reference)
+        short = value < reference
         places.append(where[short])
         values.append(value[short])
-    return _pruned(size, np.concatenate(places), np.concatenate(values))
+    where, value = _pruned(np.concatenate(places), np.concatenate(values))
+    ratio = size / reference
+    return SizeField(size, where, value * ratio, GROWTH * ratio)
 
 
-def _pruned(size: float, places: Array, values: Array) -> SizeField:
+def _pruned(places: Array, values: Array) -> tuple[Array, Array]:
     """Only places that lower the field noticeably beyond what those with smaller values do."""
     order = np.argsort(values, kind="stable")
     places, values = places[order], values[order]
@@ -64,7 +75,7 @@ def _pruned(size: float, places: Array, values: Array) -> SizeField:
         if kept[i]:
             reach = values[i] + GROWTH * np.linalg.norm(places[i + 1 :] - places[i], axis=1)
             kept[i + 1 :] &= values[i + 1 :] < 0.95 * reach
-    return SizeField(size, places[kept], values[kept])
+    return places[kept], values[kept]
 
 
 def _lengths(shape: Shape, size: float) -> tuple[Array, Array]:
@@ -134,6 +145,6 @@ def _samples(shape: Shape, piece: Indices, size: float) -> tuple[Array, Array, I
 
 
 def _blocks(rows: int, columns: int) -> list[slice]:
-    """Slices of rows that keep a table of ``rows`` by ``columns`` within a few million entries."""
-    step = max(1, 2_000_000 // max(columns, 1))
+    """Slices of rows that keep a table of ``rows`` by ``columns`` in the processor's cache."""
+    step = max(1, 50_000 // max(columns, 1))
     return [slice(i, i + step) for i in range(0, rows, step)]

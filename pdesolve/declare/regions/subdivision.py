@@ -66,7 +66,7 @@ class Subdivision:
             fine = np.sort(np.concatenate([fine, middle[coarse]]))
         amount = np.concatenate([[0.0], np.cumsum(np.diff(fine) / wanted)])
         is_closed = bool(np.all(self.lines[run][0] == self.lines[run][-1]))
-        count = max(math.ceil(amount[-1] - 1e-6), 3 if is_closed else 1)
+        count = max(math.ceil(amount[-1] - 0.1), 3 if is_closed else 1)
         arc = np.interp(np.linspace(0.0, amount[-1], count + 1), amount, fine)
         arc[0], arc[-1] = lengths[0], lengths[-1]
         for i in range(1, count):

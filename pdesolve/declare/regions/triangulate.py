@@ -31,7 +31,7 @@ SMOOTHING = 10
 
 
 def triangulate(shape: Shape, size: float) -> Mesh:
-    """A mesh of a shape with edges of about ``size``, shorter near narrow gaps, short edges and curves.
+    """A mesh of a shape with edges of about ``size``, shorter where its `SizeField` says so.
 
     Corners of the shape are vertices; along a curve vertices lie on it, so that the mesh's area is that of
     the polygon which they make. Angles are above 20°, except at sharper corners of the shape.
