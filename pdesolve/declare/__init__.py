@@ -3,6 +3,7 @@
 from .conditions import Condition, Dirichlet, Initial, Neumann, Observations, Periodic, Robin, Value
 from .domain import Box, Domain, Grid, Interval, Time
 from .errors import DeclarationError, PDESolveError, PDESolveWarning
+from .mesh_domain import MeshDomain
 from .problem import Problem, Term
 from .reference import Reference
 from .shapes import Disk, Ellipse, Polygon
@@ -19,6 +20,7 @@ __all__ = [
     "Grid",
     "Initial",
     "Interval",
+    "MeshDomain",
     "Neumann",
     "Observations",
     "PDESolveError",

@@ -46,13 +46,30 @@ class Mesh:
     @cached_property
     def facets(self) -> Indices:
         """The boundary facets (q, k), each a facet of one cell alone, oriented as in its cell."""
-        k = self.dimension
-        corners = self.cells[:, : k + 1]
-        all_facets = np.concatenate([np.delete(corners, i, axis=1) for i in range(k + 1)])
+        all_facets, _ = self.cell_facets
         _, first, count = np.unique(
             np.sort(all_facets, axis=1), axis=0, return_index=True, return_counts=True
         )
         return np.asarray(all_facets[np.sort(first[count == 1])])
+
+    @property
+    def cell_facets(self) -> tuple[Indices, Indices]:
+        """The facets (m (k + 1), k) of all cells, inner ones from both sides, and the vertex opposite each.
+
+        The facets without the first vertex of every cell come first, then those without the second, ...
+        """
+        corners = self.cells[:, : self.dimension + 1]
+        facets = [np.delete(corners, i, axis=1) for i in range(corners.shape[1])]
+        return np.concatenate(facets), np.asarray(corners.T.ravel())
+
+    def opposite(self, facets: Indices) -> Indices:
+        """For each boundary facet (q, k) the vertex (q,) of its cell that is not on it."""
+        all_facets, vertices = self.cell_facets
+        both = np.sort(np.concatenate([all_facets, facets]), axis=1)
+        _, same = np.unique(both, axis=0, return_inverse=True)
+        vertex_of = np.empty(same.max() + 1, dtype=np.int64)
+        vertex_of[same[: len(vertices)]] = vertices
+        return np.asarray(vertex_of[same[len(vertices) :]])
 
     @cached_property
     def edges(self) -> Indices:

@@ -106,9 +106,9 @@ def _number(mesh: Mesh, lattice: Indices, parts: int) -> tuple[Indices, Array]:
     _, first, same = np.unique(key, axis=0, return_index=True, return_inverse=True)
     numbers[:, ~is_old] = len(mesh.points) + same.reshape(m, len(new))
 
-    cell, at = np.divmod(first, len(new))
+    cell, site = np.divmod(first, len(new))
     shape = _shape_functions(new / parts, k, mesh.is_quadratic)
-    points = np.einsum("pn,pnk->pk", shape[at], mesh.points[mesh.cells[cell]])
+    points = np.einsum("pn,pnk->pk", shape[site], mesh.points[mesh.cells[cell]])
     return numbers, np.concatenate([mesh.points, points])
 
 
