@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy import exp, pi, sin
 
 import pdesolve.declare as pde
+from pdesolve.declare.mesh_domain import MeshDomain
+from pdesolve.declare.regions.mesh import Mesh, box_mesh
 
 x, y, z, t = pde.coordinates("x y z t")
 s, u, v, p = pde.unknown("s u v p", x, y)
@@ -162,6 +165,29 @@ def acoustics() -> pde.Problem:
     )
 
 
+def block() -> pde.Domain:
+    """A mesh of tetrahedra with three parts: heated below, cooled above, and the four sides."""
+    mesh = box_mesh([np.linspace(0, length, n + 1) for length, n in ((1, 3), (2, 4), (0.5, 2))])
+    sides = np.concatenate([mesh.boundaries[name] for name in ("left", "right", "bottom", "top")])
+    parts = {"heated": mesh.boundaries["back"], "cooled": mesh.boundaries["front"], "sides": sides}
+    return MeshDomain(Mesh(mesh.points, mesh.cells, parts), (x, y, z))
+
+
+def heat_block() -> pde.Problem:
+    h = pde.unknown("h", x, y, z, t)
+    return pde.Problem(
+        "heat-block",
+        h.diff(t) - 0.1 * (laplacian(h) + h.diff(z, 2)),
+        block() * pde.Time(t, 0, 1),
+        [
+            pde.Initial(h, 0),
+            pde.Dirichlet(h, t, on="heated"),
+            pde.Robin(h, 0, on="cooled", a=2),
+            pde.Neumann(h, 0, on="sides"),
+        ],
+    )
+
+
 def stream_function_torus() -> pde.Problem:
     """Vorticity and stream function on a torus; the stream function is fixed by its value at a point."""
     torus = pde.Box((x, 0, 2 * pi), (y, 0, 2 * pi)) * pde.Time(t, 0, 1)
@@ -195,5 +221,6 @@ ON_REGIONS: list[Callable[[], pde.Problem]] = [
     rotation,
     stream_function_disk,
     acoustics,
+    heat_block,
     stream_function_torus,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from region_problems import (
     cylinder_in_time,
     cylinder_with_given_outflow,
     flow,
+    heat_block,
     heat_disk,
     laplacian,
     p,
@@ -38,17 +40,75 @@ from region_problems import (
     v,
     x,
     y,
+    z,
 )
 from sympy import exp, sin
 
 import pdesolve.declare as pde
 from pdesolve.declare import errors
+from pdesolve.declare.mesh_domain import MeshDomain
+from pdesolve.declare.regions.region import Region
 
 
 @pytest.mark.parametrize("build", ON_REGIONS, ids=lambda build: build.__name__)
 def test_accepted_without_a_warning(build: Callable[[], pde.Problem]) -> None:
     problem = build()  # warnings are errors here
     assert len(problem.unknowns) == len(problem.equations)
+
+
+ON_SHAPES = [
+    cylinder,
+    cylinder_in_time,
+    cylinder_with_given_outflow,
+    poisson_disk_neumann,
+    plate,
+    heat_disk,
+    rotation,
+    stream_function_disk,
+    acoustics,
+]
+
+
+@cache
+def meshed(region: Region) -> Region:
+    """A coarse mesh of a shape: 32 chords stand for its circle."""
+    mesh = region.mesh(0.5)
+    return MeshDomain(mesh, region.coordinates).region
+
+
+def on_mesh(build: Callable[[], pde.Problem]) -> pde.Problem:
+    good = build()
+    return good.replace(domain=pde.Domain(meshed(good.domain.region), good.domain.time))
+
+
+@pytest.mark.parametrize("build", ON_SHAPES, ids=lambda build: build.__name__)
+def test_accepted_on_a_coarse_mesh(build: Callable[[], pde.Problem]) -> None:
+    """Chords are off the circle by 0.5 % of the radius, their normals by 6 degrees."""
+    assert on_mesh(build).domain.region.to_json()["kind"] == "mesh"
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "words"),
+    [
+        (
+            lambda: cylinder_with_given_outflow(1.01 * PARABOLA),
+            errors.PressureGaugeError,
+            "imbalance of 0.00082 ",
+        ),
+        (lambda: poisson_disk_neumann(flux=2), errors.IncompatibleNeumannError, "imbalance of -2"),
+        (lambda: poisson_disk_neumann(source=5), errors.IncompatibleNeumannError, "imbalance of -1"),
+    ],
+)
+def test_an_imbalance_on_a_mesh(build: Callable[[], pde.Problem], kind: type, words: str) -> None:
+    """Flat ends are exact, also where a curved part lets nothing through."""
+    with pytest.raises(kind) as on_shape:
+        build()
+    assert words in str(on_shape.value)
+    with pytest.raises(kind) as caught, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("region_problems.CHANNEL", pde.Domain(meshed(CHANNEL.region)))
+        patch.setattr("region_problems.DISK", pde.Domain(meshed(DISK.region)))
+        build()
+    assert words in str(caught.value)
 
 
 def added(build: Callable[[], pde.Problem], *conditions: Any) -> Callable[[], pde.Problem]:
@@ -251,6 +311,27 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.MissingBoundaryConditionError,
         ["psi", "too few on circle"],
     ),
+    "a part of a mesh without a condition": (
+        lambda: (good := heat_block()).replace(
+            conditions=[c for c in good.conditions if not isinstance(c, pde.Robin)]
+        ),
+        errors.MissingBoundaryConditionError,
+        ["h", "too few on cooled", "1 condition on each part"],
+    ),
+    "a part that the mesh lacks": (
+        lambda: (good := heat_block()).replace(
+            conditions=[*good.conditions, pde.Dirichlet(good.unknowns[0], 0, on="top")]
+        ),
+        errors.UnknownPartError,
+        ["heated, cooled, sides", "'top'"],
+    ),
+    "periodic on a mesh": (
+        lambda: (good := heat_block()).replace(
+            conditions=[*good.of_type(pde.Initial), pde.Periodic(good.unknowns[0])]
+        ),
+        errors.PeriodicPairError,
+        ["MeshRegion with the parts heated, cooled, sides"],
+    ),
     "a first-order system": (
         lambda: (good := acoustics()).replace(conditions=list(good.of_type(pde.Initial))),
         errors.MissingBoundaryConditionError,
@@ -381,6 +462,8 @@ def test_data_of_each_part_of_a_channel() -> None:
         (poisson_disk_neumann, {s: FIELD}),
         (plate, {s: FIELD}),
         (heat_disk, {q: FIELD * exp(-t)}),
+        (heat_block, {heat_block().unknowns[0]: FIELD * exp(-t) * sp.cos(z)}),
+        (lambda: on_mesh(poisson_disk_neumann), {s: FIELD}),
         (cylinder, {u: sin(x) * y, v: -sp.cos(x) * y**2 / 2, p: x * y}),
     ],
     ids=lambda case: getattr(case, "__name__", ""),

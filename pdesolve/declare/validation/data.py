@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import chain, combinations, product
 from typing import Any
@@ -29,8 +28,8 @@ TRIED = 256
 CORNERS, CENTRE = [0, 2], 1
 """Which points of `Domain.cover` are the extreme corners of a box, and which is the centre."""
 
-NODES = (96, 48, 16)
-"""Gauss points an axis that integrate over a box of one, two, three dimensions."""
+NODES = (1, 96, 48, 16)
+"""Gauss points an axis that integrate over a point, an interval, a rectangle, a box."""
 
 
 def check_values(facts: Facts) -> None:
@@ -106,11 +105,10 @@ def check_balance(facts: Facts) -> None:
         if fluxes is None or not 1 <= d <= 3:
             continue
         times = [0.0] if facts.domain.time is None else np.linspace(*facts.domain.time.bounds, 3)
-        fine = _nodes(facts)
         for t in times:
             # Two rules: their difference tells the error of quadrature from an imbalance.
-            first, _, _ = _imbalance(facts, equation, fluxes, max(2, 3 * fine // 4), t)
-            total, scale, slack = _imbalance(facts, equation, fluxes, fine, t)
+            first, _, _ = _imbalance(facts, equation, fluxes, 0.75, t)
+            total, scale, slack = _imbalance(facts, equation, fluxes, 1.0, t)
             if abs(total) > slack + 10 * abs(total - first):
                 second_order = any(sum(node[1]) == 2 for node in fluxes)
                 raise (IncompatibleNeumannError if second_order else PressureGaugeError)(
@@ -199,13 +197,15 @@ def is_to_be_found(facts: Facts, data: Any) -> bool:
 
 
 def _imbalance(
-    facts: Facts, equation: Equation, fluxes: dict[Node, sp.Expr], n: int, time: float
+    facts: Facts, equation: Equation, fluxes: dict[Node, sp.Expr], share: float, time: float
 ) -> tuple[float, float, float]:
     """∫ source + Σ aᵢ ∮ flux, the sum of the absolute values of what is added up, and the error allowed.
 
+    ``share`` of the usual number of points an axis is taken.
+
     Where n is an eigenvector of A = diag(aᵢ), as `_is_known` made sure, n·A∇u = Σ aᵢ nᵢ² ∂u/∂n.
     """
-    points, weights = _quadrature(facts, n, INSIDE, time)
+    points, weights = _quadrature(facts, share, INSIDE, time)
     source = facts.evaluate(equation.source, points)
     total, scale = float(weights @ source), float(weights @ abs(source))
     curved = scale if any(map(facts.is_curved, _parts(facts))) else 0.0
@@ -214,7 +214,7 @@ def _imbalance(
         for face in facts.domain.faces:
             for condition in facts.on(unknown, face.name):
                 if isinstance(condition, Neumann if order == 2 else Dirichlet):
-                    points, weights = _quadrature(facts, n, face.name, time)
+                    points, weights = _quadrature(facts, share, face.name, time)
                     normal = facts.domain.normals(points, face.name)[:, axis]
                     flux = facts.evaluate(coefficient, points) * normal**order
                     flux = flux * facts.values(condition, points)
@@ -230,17 +230,16 @@ def _crosses(facts: Facts, part: str, axis: int) -> bool:
     return bool(np.any(facts.directions(part)[:, axis]))
 
 
-def _nodes(facts: Facts) -> int:
-    """Gauss points an axis: as many as a box takes, spread over the pieces of a shape or mesh."""
-    d = len(facts.domain.space)
-    pieces = len(facts.domain.region.quadrature(1)[1])
-    each = NODES[d - 1] / math.pow(pieces, 1 / d)
-    return max(3, round(each))
+def _quadrature(facts: Facts, share: float, part: str, time: float) -> tuple[Array, Array]:
+    """Gauss points (m, d) and weights (m,) in space, or on a part of the boundary, at one time.
 
-
-def _quadrature(facts: Facts, n: int, part: str, time: float) -> tuple[Array, Array]:
-    """Gauss points (m, d) and weights (m,) in space, or on a part of the boundary, at one time."""
-    points, weights = facts.domain.region.quadrature(n, part)
+    As many as an interval, a rectangle or a box takes, spread over the pieces of a shape or mesh.
+    """
+    region = facts.domain.region
+    dimension = len(facts.domain.space) - (part != INSIDE)
+    pieces = len(region.quadrature(1, part)[1])
+    each = NODES[dimension] / pieces ** (1 / max(dimension, 1))
+    points, weights = region.quadrature(round(share * max(3.0, each)), part)
     if facts.domain.time is not None:
         points = np.column_stack([points, np.full(len(points), time)])
     return points, weights
