@@ -21,6 +21,7 @@ from pdesolve.declare import (
     Periodic,
     Problem,
     Time,
+    Value,
     parameter,
     unknown,
 )
@@ -39,14 +40,27 @@ def observed() -> Problem:
     )
 
 
-def second_order() -> Problem:
-    conditions = [Initial(u, sp.sin(x)), Initial(u.diff(t), 0), Periodic(u)]
-    return Problem("w", [u.diff(t, 2) - u.diff(x, 2)], LINE * HOUR, conditions)
+def gauged_rate() -> Problem:
+    """A Value of v, which has a time derivative."""
+    w = unknown("w", x, t)
+    return Problem(
+        "r",
+        [u.diff(t) - w, w - u.diff(x, 2), v.diff(t) - v * u],
+        LINE * HOUR,
+        [Initial(u, sp.sin(x)), Initial(v, 0), *map(Periodic, (u, v, w)), Value(v, 0, at={x: 0})],
+    )
 
 
-def constraint() -> Problem:
+def high_index() -> Problem:
+    """u_t = v, v_t = w, u = sin(x + t): only the second derivative of the constraint holds w."""
+    w = unknown("w", x, t)
+    conditions = [Initial(u, sp.sin(x)), Initial(v, sp.cos(x)), *map(Periodic, (u, v, w))]
+    return Problem("i", [u.diff(t) - v, v.diff(t) - w, u - sp.sin(x + t)], LINE * HOUR, conditions)
+
+
+def implicit() -> Problem:
     conditions = [Initial(u, sp.sin(x)), Periodic(u), Periodic(v)]
-    return Problem("c", [u.diff(t) - v, v - u.diff(x, 2)], LINE * HOUR, conditions)
+    return Problem("e", [u.diff(t) - v.diff(x, 2), v + v**3 - u], LINE * HOUR, conditions)
 
 
 def steady() -> Problem:
@@ -59,11 +73,11 @@ def steady() -> Problem:
     [
         (catalogue("burgers"), ["u is not periodic along x", "Dirichlet"]),
         (steady(), ["steady"]),
-        (second_order(), ["u needs one initial condition", "u_tt"]),
-        (constraint(), ["v needs one initial condition", "no equation holds a time derivative of v"]),
+        (gauged_rate(), ["fixes the mean of an algebraic unknown, which v is not"]),
+        (high_index(), ["differentiated once in time, do not determine w"]),
+        (implicit(), ["given by a non-linear equation"]),
         (line("n", u * u.diff(t) + u.diff(x), 2 + sp.sin(x)), ["coefficient that is not constant"]),
         (observed(), ["unknown parameters"]),
-        (catalogue("taylor-green"), ["Value", "time derivative of p"]),
     ],
     ids=lambda value: value.name if isinstance(value, Problem) else "",
 )

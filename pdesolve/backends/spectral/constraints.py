@@ -63,8 +63,8 @@ def eliminate(s: System) -> Reduced:
     """The system without its constraints.
 
     Raises:
-        ValueError: an algebraic component is not determined by one differentiation, other than by a
-            constant; the text says so for `Backend.supports`.
+        ValueError: the algebraic components are neither determined nor free one by one; the text is a reason
+            for `Backend.supports`.
     """
     size_e, size_c = _size(s.E), _size(s.C)
     null = np.eye(s.E.shape[1]) - s.E @ _pseudo_inverse(s.E, size_e)  # projector U U^H
@@ -77,8 +77,6 @@ def eliminate(s: System) -> Reduced:
     free = np.abs(np.diagonal(undetermined, axis1=1, axis2=2)) > 0.5
     if np.abs(undetermined - np.eye(s.E.shape[2]) * free[:, :, None]).max(initial=0.0) > 1e-6:
         raise ValueError("the equations determine algebraic unknowns in combinations only")
-    if np.any(s.F * free[:, None, :]):
-        raise ValueError("an unknown without a time derivative acts on the others, and no equation fixes it")
 
     hidden = of_hidden @ null
     response = -of_rows @ s.C - hidden @ s.C @ s.L

@@ -18,6 +18,8 @@ from .operators import Operator
 
 CONSISTENT = 1e-6
 """Relative change up to which initial data are made to satisfy the constraints."""
+RELIEF = 12
+"""Iterations for the rate that damping leaves; each lowers it, by half at most."""
 
 
 class InconsistentInitialDataError(PDESolveError):
@@ -122,6 +124,8 @@ class Discretization:
             k = evolution.components[count + int(np.flatnonzero(reduced.free[1:].any(axis=0))[0])][0]
             name = evolution.problem.unknown_names[k]
             raise ValueError(f"the equations, differentiated once in time, do not determine {name}")
+        if np.any(linear[0, d, a] * reduced.free[0]):
+            raise ValueError("the mean of an unknown acts on the others, and no equation fixes it")
         keep, shift = (Operator.dense(m, self.modes) for m in (reduced.keep, reduced.shift))
         return Matrices(
             _compact(reduced.linear, self.modes),
@@ -189,13 +193,19 @@ class Discretization:
 
     def _terms(self, state: Spectra, t: float) -> Spectra:
         """ê, (terms, *modes)."""
-        result = np.zeros((len(self.evolution.terms), *self.modes), dtype=np.complex128)
+        count = len(self.evolution.terms)
+        result = np.zeros((count, *self.modes), dtype=np.complex128)
         for stage in self.stages:
-            values = np.empty((len(stage.terms), *self.grid.shape))
-            for k, value in enumerate(stage.function(*self._arguments(stage.fields, state, result, t))):
-                values[k] = value
-            result[list(stage.terms)] = self.grid.to_modes(values)
+            values = stage.function(*self._arguments(stage.fields, state, result, t))
+            if len(stage.terms) == count:
+                return self.grid.to_modes(self._stacked(values))
+            result[list(stage.terms)] = self.grid.to_modes(self._stacked(values))
         return result
+
+    def _stacked(self, values: list[Any]) -> Array:
+        if len(values) == 1 and np.shape(values[0]) == self.grid.shape:
+            return np.asarray(values[0])[None]
+        return np.stack([np.broadcast_to(v, self.grid.shape) for v in values])
 
     def _arguments(self, fields: Iterable[Any], state: Spectra, terms: Spectra, t: float) -> list[Any]:
         known = {c: self._spectrum(c, state, terms) for c in {c for c, _ in fields}}
@@ -292,14 +302,15 @@ class Discretization:
     def rate(self, state: Spectra, time: float | None = None) -> float:
         """A bound for the fastest rate of N; steps must not exceed ~1/rate.
 
-        Entry (i, j) of a matrix bounds ∂N_i/∂d_j: the slopes of the terms, largest over the grid, times the
-        multipliers on the way from d_j to N_i, largest over the modes. Its spectral radius bounds theirs.
+        Entry (i, j) of a matrix bounds ∂N_i/∂d_j for each mode: the slopes of the terms, largest over the
+        grid, times the multipliers on the way from d_j to N_i. The spectral radius of their largest values
+        bounds the rates. Where L damps a mode by the rate λ, a step h weakens N by about 1/(1 + hλ).
         """
         if not self.stages:
             return 0.0
         time = self.evolution.data.time if time is None else time
         count = self.evolution.dynamic
-        bound = np.zeros((count, count))
+        ways = np.zeros((count, count, *self.modes))
         terms = self._terms(state, time)
         for stage in self.stages:
             slopes = stage.slopes(*self._arguments(stage.fields, state, terms, time))
@@ -309,13 +320,23 @@ class Discretization:
                     continue
                 for (c, orders), slope in zip(stage.fields, largest[stage.terms.index(term)], strict=True):
                     way = entry * self._multipliers[orders]
-                    row = {c: 1.0} if c < count else self.response.row(c - count)
-                    for j, step in row.items():
-                        bound[i, j] += slope * np.max(np.abs(way * step))
+                    for j, step in ({c: 1.0} if c < count else self.response.row(c - count)).items():
+                        ways[i, j] += slope * np.abs(way * step)
         for (i, j), polynomial in self.evolution.linear.items():
-            if (k := self.evolution.components[i])[1] == 0 and self.evolution.components[j] == (k[0], 1):
-                bound[i, j] = max(map(abs, polynomial.values()))  # u' = u_t: the rate is a root
-        return float(np.abs(np.linalg.eigvals(bound)).max())
+            if i < count and self.evolution.is_rate(j, i):
+                ways[i, j] = sum(polynomial.values())  # u' = u_t: the rate of u_tt = N is a root
+        diagonal = self.linear if self.is_diagonal else np.einsum("ii...->i...", self.linear)
+        decays = np.maximum(-diagonal.real, 0)[:, None]
+        rate = _radius(ways)
+        for _ in range(RELIEF):
+            if rate > 0:
+                rate = _radius(ways / (1 + decays / rate))
+        return rate
+
+
+def _radius(ways: Array) -> float:
+    """Spectral radius of the entries' largest values."""
+    return float(np.abs(np.linalg.eigvals(ways.reshape(*ways.shape[:2], -1).max(axis=2))).max())
 
 
 def series(evolution: Evolution, grid: FourierGrid) -> Spectra:

@@ -91,6 +91,11 @@ class Evolution:
                     f"a Value condition fixes the mean of an algebraic unknown, which {name} is not"
                 )
 
+    def is_rate(self, component: int, of: int) -> bool:
+        """Whether a component is the time derivative of another."""
+        k, order = self.components[of]
+        return self.components[component] == (k, order + 1)
+
     def compiled(self, terms: tuple[int, ...]) -> Stage:
         """Some of the terms as functions of arrays, their derivatives in the fields with them."""
         if terms not in self._compiled:

@@ -9,9 +9,11 @@ mode is kept: odd derivatives need no special case.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ import numpy as np
 from ...declare.domain import Array
 
 Spectra = np.ndarray[Any, np.dtype[np.complex128]]
+
+PARALLEL = 1 << 16
+"""Grid points from which a transform is worth several threads."""
 
 
 def integers(modes: int, dimension: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
@@ -56,16 +61,22 @@ def power(spectra: Spectra, dimension: int) -> Array:
 
 
 def tail(spectra: Spectra, dimension: int) -> float:
-    """Share of the norm that lies in the highest third of the modes, the largest over all unknowns.
+    """Share of the norm beyond the highest mode, extrapolated; the largest over all unknowns.
 
-    It bounds the truncation error from above for geometrically decaying spectra, and is about 1.5 times
-    that error for û_k ~ 1/k². An unknown that vanishes is measured by the others.
+    s, the share of the highest fifth of the modes, times its ratio to that of the fifth before. This is
+    exact for geometrically decaying spectra, 0.6 of the truth for û_k ~ 1/k², and never above s. An unknown
+    that vanishes is measured by the others.
     """
     modes = spectra.shape[-1] - 1
     total = power(spectra, dimension)
-    high = spectra.copy()  # a difference of two norms would end at the root of round-off
-    high[block(2 * modes // 3, dimension)] = 0
-    return relative(power(high, dimension), total)
+    shares = []
+    for fraction in (0.6, 0.8):
+        high = spectra.copy()  # a difference of two norms would end at the root of round-off
+        high[block(int(fraction * modes), dimension)] = 0
+        shares.append(power(high, dimension))
+    before, last = shares[0] - shares[1], shares[1]
+    ratio = np.minimum(last / np.where(before > 0, before, 1.0), 1.0)
+    return relative(last * np.where(before > 0, ratio, 1.0), total)
 
 
 def relative(square: Array, norm: Array) -> float:
@@ -124,28 +135,57 @@ class FourierGrid:
     def to_grid(self, spectra: Spectra) -> Array:
         """Values on the grid, (..., n, ..., n).
 
-        One axis after another: the modes that are zero on the axes still to come are left out.
+        One axis after another, in place, where there are modes: the others are zero and stay so.
         """
         from scipy import fft
 
-        k = self.modes
-        for axis in range(-self.dimension, -1):
-            before, after = spectra.shape[:axis], spectra.shape[axis + 1 :]
-            padded = np.zeros((*before, self.n, *after), dtype=np.complex128)
-            rest = (slice(None),) * (-axis - 1)
-            padded[..., : k + 1, *rest] = spectra[..., : k + 1, *rest]
-            padded[..., self.n - k :, *rest] = spectra[..., k + 1 :, *rest]
-            spectra = fft.ifft(padded, axis=axis, norm="forward", overwrite_x=True)
-        return np.asarray(fft.irfft(spectra, self.n, norm="forward"))
+        k, n, d = self.modes, self.n, self.dimension
+        padded = self._padded(spectra.shape[:-d])
+        parts = (slice(0, k + 1), slice(n - k, n)), (slice(0, k + 1), slice(k + 1, None))
+        for places in product(range(2), repeat=d - 1):
+            there = (..., *(parts[0][p] for p in places), parts[0][0])
+            padded[there] = spectra[..., *(parts[1][p] for p in places), :]
+        for axis in range(-d, -1):
+            for places in product(range(2), repeat=-axis - 2):
+                later = (*(parts[0][p] for p in places), parts[0][0])
+                padded[..., k + 1 : n - k, *later] = 0
+                here = padded[..., *later]
+                done = fft.ifft(here, axis=axis, norm="forward", overwrite_x=True, workers=self.workers)
+                if not np.may_share_memory(done, here):  # SciPy may, and does not promise to, use the place
+                    here[...] = done
+        return np.asarray(fft.irfft(padded, n, norm="forward", workers=self.workers))
 
     def to_modes(self, values: Array) -> Spectra:
         """The series of values on the grid, cut to K modes."""
         from scipy import fft
 
-        k = self.modes
-        spectra = np.ascontiguousarray(fft.rfft(values, norm="forward")[..., : k + 1])
+        k, n = self.modes, self.n
+        spectra = fft.rfft(values, norm="forward", workers=self.workers)[..., : k + 1]
         for axis in range(-2, -self.dimension - 1, -1):
-            full = fft.fft(spectra, axis=axis, norm="forward", overwrite_x=True)
+            full = fft.fft(spectra, axis=axis, norm="forward", overwrite_x=True, workers=self.workers)
             rest = (slice(None),) * (-axis - 1)
-            spectra = np.concatenate([full[..., : k + 1, *rest], full[..., self.n - k :, *rest]], axis=axis)
-        return np.asarray(spectra)
+            spectra = np.concatenate([full[..., : k + 1, *rest], full[..., n - k :, *rest]], axis=axis)
+        return np.ascontiguousarray(spectra)
+
+    def _padded(self, lead: tuple[int, ...]) -> Spectra:
+        """The input of the last inverse transform; kept, since fresh memory costs as much as a transform."""
+        shape = (*lead, *[self.n] * (self.dimension - 1), self.n // 2 + 1)
+        if shape not in self._buffers:
+            self._buffers[shape] = np.zeros(shape, dtype=np.complex128)
+        return self._buffers[shape]
+
+    @cached_property
+    def _buffers(self) -> dict[tuple[int, ...], Spectra]:
+        return {}
+
+    @cached_property
+    def workers(self) -> int:
+        """Threads of one transform: the processors that the process may use, where it is large."""
+        return cores() if self.n**self.dimension >= PARALLEL else 1
+
+
+def cores() -> int:
+    """The processors that this process may use, no more than OMP_NUM_THREADS allows."""
+    present = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(present, int(allowed))) if allowed.isdigit() else present
