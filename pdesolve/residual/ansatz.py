@@ -1,30 +1,38 @@
-"""Trial functions that meet initial and Dirichlet conditions on a box exactly: u = L(x) + F(x) N(x).
+"""Trial functions that meet initial and Dirichlet conditions exactly: u = L(x) + F(x) N(x).
 
-The lift L carries the data, the factor F vanishes where they hold, N is the network's output. L is the
-Boolean sum (transfinite interpolation, Gordon 1971) of one-dimensional interpolations along the axes:
+The lift L carries the data, the factor F vanishes where they hold, N is the network's output. On a box L is
+the Boolean sum (transfinite interpolation, Gordon 1971) of one-dimensional interpolations along the axes:
 
     L ← L + P_axis (g - L on the faces of the axis),   F ← F · f_axis
 
 where with s = (x - a)/(b - a) in [0, 1] the interpolation is linear between two faces and constant from one,
-and f is 4 s (1 - s), s, or 1 - s. At the start of time L gains h0 + (t - t0) h1 and f is τ or τ². What cannot
-be met exactly (data that disagree at a corner, functions instead of expressions, kinks, fluxes) stays a
-weighted row of the loss; `exact_conditions` says which is which.
+and f is 4 s (1 - s), s, or 1 - s. On shapes of the plane `boundary_trial` finds L and F, which hold
+functions of space that are no expressions (`Ansatz.functions`). At the start of time L gains
+h0 + (t - t0) h1 and f is τ or τ². What cannot be met exactly (data that disagree at a corner, functions
+instead of expressions, kinks, fluxes) stays a weighted row of the loss; `exact_conditions` says which is
+which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy as sp
+import torch
+from sympy.core.function import AppliedUndef
+from torch import Tensor
 
 from ..declare import Dirichlet, Initial, Problem, Term
 from ..declare.conditions import Condition
-from ..declare.domain import INITIAL
+from ..declare.domain import INITIAL, Array
+from ..declare.problem import MultiIndex
+from .boundary_trial import Part, boundary_trial, points_on
+from .distance import BoundaryFunction, evaluate
 from .multiindex import product_rule
-from .program import lower
+from .program import Module, lower
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
 _NOT_SMOOTH = (
@@ -51,11 +59,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ansatz:
-    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly."""
+    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly.
+
+    ``functions`` gives the functions of space, w(x, y), that lifts and factors may hold beside expressions.
+    """
 
     trials: tuple[Trial, ...]
     periodic: tuple[int, ...]
     exact: frozenset[str]
+    functions: Mapping[sp.Expr, BoundaryFunction] = field(default_factory=dict)
 
     def is_exact(self, term: Term) -> bool:
         """True where the ansatz meets a condition's term at every parameter of the network."""
@@ -72,6 +84,15 @@ class _Group:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Check:
+    """Points at which a lift, or its derivative in time, must equal an expression."""
+
+    points: Array
+    wanted: sp.Expr
+    order: int = 0
+
+
 def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
     """Axes along which every unknown is periodic."""
     sets = [set(problem.periodic_axes(unknown)) for unknown in problem.unknowns]
@@ -83,41 +104,64 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
     periodic = common_periodic_axes(problem)
     trials: list[Trial] = []
     names: set[str] = set()
+    functions: dict[sp.Expr, BoundaryFunction] = {}
     for unknown in problem.unknowns:
         trial = Trial()
-        accepted: list[_Group] = []
+        met: list[_Check] = []
+        if exact and not problem.domain.is_box:
+            lift, factor, own, parts = boundary_trial(problem, unknown, _parts(problem, unknown))
+            trial = Trial(lift, factor)
+            functions |= own
+            met = [_Check(points_on(part, problem), part.value) for part in parts]
+            names |= {part.term for part in parts}
         for group in _groups(problem, unknown) if exact else []:
             candidate = _extend(trial, group, problem)
+            wanted = [*met, *_checks(group, problem)]
             if (
                 not candidate.lift.has(*_NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
-                and _meets(candidate.lift, [*accepted, group], problem)
+                and _meets(candidate.lift, wanted, problem, functions)
                 and _is_periodic(candidate.lift, periodic, unknown, problem)
             ):
-                trial = candidate
-                accepted.append(group)
+                trial, met = candidate, wanted
+                names.update(group.names)
         trials.append(trial)
-        names.update(name for group in accepted for name in group.names)
-    return Ansatz(tuple(trials), periodic, frozenset(names))
+    return Ansatz(tuple(trials), periodic, frozenset(names), functions)
 
 
-def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
-    """Conditions that may be met exactly, by axis; time last, whose conditions are met last."""
-    found: dict[int, tuple[dict[int, sp.Expr], list[str]]] = {}
-    domain = problem.domain
+def _smooth_data(problem: Problem, unknown: sp.Expr) -> Iterator[tuple[Term, sp.Expr]]:
+    """Terms of initial and Dirichlet conditions that smooth expressions of the coordinates describe."""
     for term in problem.terms:
         condition = term.condition
         if condition is None or condition.unknown != unknown or not _is_smooth_expression(condition):
             continue
         value = problem.substitute(condition.value)  # type: ignore[attr-defined]
-        if value.free_symbols - set(problem.coordinates):
-            continue  # data with unknown parameters change during the solve
-        if isinstance(condition, Dirichlet):
-            face = domain.face(term.region)
-            axis, key = face.axis, face.side
-        else:
-            axis, key = domain.face(INITIAL).axis, condition.order  # type: ignore[attr-defined]
-        data, names = found.setdefault(axis, ({}, []))
-        data[key] = value.subs(domain.coordinates[axis], _end(problem, axis, key))
+        if not value.free_symbols - set(problem.coordinates):  # unknown parameters change during the solve
+            yield term, value
+
+
+def _parts(problem: Problem, unknown: sp.Expr) -> list[Part]:
+    """Parts of a shape's boundary with Dirichlet data, where they consist of segments and arcs."""
+    found = []
+    for term, value in _smooth_data(problem, unknown):
+        curves = None
+        if isinstance(term.condition, Dirichlet):
+            curves = problem.domain.region.boundary_curves(term.region)
+        if curves is not None:
+            found.append(Part(term.name, curves, value))
+    return found
+
+
+def _groups(problem: Problem, unknown: sp.Expr) -> list[_Group]:
+    """Conditions at the ends of axes that may be met exactly; time last, whose conditions are met last."""
+    found: dict[int, tuple[dict[int, sp.Expr], list[str]]] = {}
+    domain = problem.domain
+    for term, value in _smooth_data(problem, unknown):
+        face = domain.face(term.region)
+        if face.axis is None:
+            continue  # a part of a shape
+        key = face.side if isinstance(term.condition, Dirichlet) else term.condition.order  # type: ignore[union-attr]
+        data, names = found.setdefault(face.axis, ({}, []))
+        data[key] = value.subs(domain.coordinates[face.axis], _end(problem, face.axis, key))
         names.append(term.name)
     groups = []
     for axis in sorted(found):
@@ -158,25 +202,41 @@ def _extend(trial: Trial, group: _Group, problem: Problem) -> Trial:
     return Trial(trial.lift + gap, trial.factor * (s if side < 0 else 1 - s))
 
 
-def _values(expression: sp.Expr, problem: Problem, points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    values = lower(problem.coordinates, expression, "numpy")(*points.T)
+def _values(
+    expression: sp.Expr,
+    problem: Problem,
+    points: Array,
+    functions: Mapping[sp.Expr, BoundaryFunction] | None = None,
+) -> Array:
+    table = Table.of([expression], problem.coordinates, functions or {})
+    at = torch.as_tensor(points, dtype=torch.float64)
+    with np.errstate(all="ignore"):
+        (values,) = table.lowered("numpy")(*points.T, *table.functions_at(at).numpy())
     return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))
 
 
-def _meets(lift: sp.Expr, groups: list[_Group], problem: Problem) -> bool:
-    """True where the lift takes the data of all groups, checked at points of their faces."""
+def _checks(group: _Group, problem: Problem) -> list[_Check]:
+    """The data of a group at points of its faces."""
     rng = np.random.default_rng(0)
+    checks = []
+    for key, wanted in group.data.items():
+        faces = (f.name for f in problem.domain.faces if f.axis == group.axis and f.side == key)
+        points = problem.domain.sample(64, rng, INITIAL if group.is_time else next(faces))
+        checks.append(_Check(points, wanted, key if group.is_time else 0))
+    return checks
+
+
+def _meets(
+    lift: sp.Expr, checks: list[_Check], problem: Problem, functions: Mapping[sp.Expr, BoundaryFunction]
+) -> bool:
+    """True where the lift takes all data."""
     gaps, sizes = [], []
-    for group in groups:
-        axis = problem.domain.axes[group.axis]
-        for key, wanted in group.data.items():
-            faces = (f.name for f in problem.domain.faces if f.axis == group.axis and f.side == key)
-            points = problem.domain.sample(64, rng, INITIAL if group.is_time else next(faces))
-            given = lift.diff(axis.coordinate, key) if group.is_time and key else lift
-            with np.errstate(all="ignore"):
-                found, expected = _values(given, problem, points), _values(wanted, problem, points)
-            gaps.append(np.abs(found - expected).max())
-            sizes.append(np.abs(expected).max())
+    for check in checks:
+        given = lift.diff(problem.coordinates[-1], check.order) if check.order else lift
+        found = _values(given, problem, check.points, functions)
+        expected = _values(check.wanted, problem, check.points)
+        gaps.append(np.abs(found - expected).max())
+        sizes.append(np.abs(expected).max())
     return bool(max(gaps) <= _MISMATCH * max(sizes))
 
 
@@ -195,23 +255,72 @@ def _is_periodic(lift: sp.Expr, axes: tuple[int, ...], unknown: sp.Expr, problem
         opposite[:, i] = problem.domain.axes[i].bounds[1]
         for k in range(problem.order(unknown, x) + 1):
             derivative = lift.diff(x, k) if k else lift
-            with np.errstate(all="ignore"):
-                at_lower, at_upper, size = (
-                    _values(derivative, problem, p) for p in (points, opposite, inside)
-                )
+            at_lower, at_upper, size = (_values(derivative, problem, p) for p in (points, opposite, inside))
             if not np.abs(at_lower - at_upper).max() <= _MISMATCH * np.abs(size).max():
                 return False
     return True
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Expressions of the coordinates and of functions of space, made ready for evaluation.
+
+    Attributes:
+        coordinates: in order.
+        expressions: what is evaluated, with functions and their derivatives replaced by ``symbols``.
+        symbols: one for each of ``derivatives``.
+        derivatives: (function, order in each space coordinate).
+    """
+
+    coordinates: tuple[sp.Symbol, ...]
+    expressions: tuple[sp.Expr, ...]
+    symbols: tuple[sp.Symbol, ...]
+    derivatives: tuple[tuple[BoundaryFunction, MultiIndex], ...]
+
+    @classmethod
+    def of(
+        cls,
+        expressions: Sequence[sp.Expr],
+        coordinates: tuple[sp.Symbol, ...],
+        functions: Mapping[sp.Expr, BoundaryFunction],
+    ) -> Table:
+        replace: dict[sp.Expr, sp.Symbol] = {}
+        derivatives = []
+        for expression in expressions if functions else ():
+            for node in sorted(expression.atoms(sp.Derivative, AppliedUndef), key=sp.default_sort_key):
+                inner = node.expr if isinstance(node, sp.Derivative) else node
+                if inner not in functions or node in replace:
+                    continue
+                counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
+                replace[node] = sp.Dummy(f"function_{len(replace)}", real=True)
+                derivatives.append((functions[inner], tuple(int(counts.get(c, 0)) for c in inner.args)))
+        lowered = tuple(e.xreplace(replace) for e in expressions)  # takes the outermost nodes first
+        return cls(coordinates, lowered, tuple(replace.values()), tuple(derivatives))
+
+    def functions_at(self, points: Tensor) -> Tensor:
+        """The functions' derivatives at ``points`` (n, d), shape (number of derivatives, n)."""
+        rows = [points.new_empty(0)] * len(self.derivatives)
+        for function in dict.fromkeys(f for f, _ in self.derivatives):
+            own = [i for i, (f, _) in enumerate(self.derivatives) if f == function]
+            indices = [self.derivatives[i][1] for i in own]
+            found = evaluate(function, points[:, : len(indices[0])], indices)
+            for i, values in zip(own, found, strict=True):
+                rows[i] = values
+        return torch.stack(rows) if rows else points.new_empty(0, len(points))
+
+    def lowered(self, module: Module) -> Callable[..., Any]:
+        """``f(*coordinates, *functions_at(points)) -> list of arrays``."""
+        return lower((*self.coordinates, *self.symbols), self.expressions, module)
+
+
 def trial_tables(
     ansatz: Ansatz, coordinates: tuple[sp.Symbol, ...], wanted: Any
-) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+) -> tuple[Table, tuple[Any, ...]]:
     """What D^α (L + F N) needs besides D^β N, by Leibniz' rule.
 
-    Returns a torch function of the coordinates that gives all varying D^α L and D^β F, and for each wanted
-    derivative a tuple (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position
-    of a varying value, as an int.
+    Returns a table of all varying D^α L and D^β F, and for each wanted derivative a tuple
+    (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position of a varying
+    value, as an int.
     """
     expressions: list[sp.Expr] = []
 
@@ -238,4 +347,4 @@ def trial_tables(
             if factor != 0:
                 products.append((slot(factor), beta))
         plan.append((k, lift, tuple(products)))
-    return lower(coordinates, expressions, "torch"), tuple(plan)
+    return Table.of(expressions, coordinates, ansatz.functions), tuple(plan)
