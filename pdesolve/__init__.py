@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .backends.fem import FEM
     from .backends.pinn import PINN
     from .backends.spectral import Spectral
     from .declare import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FEM",
     "PINN",
     "Box",
     "Condition",
@@ -90,6 +92,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "FEM": ".backends.fem",
     "PINN": ".backends.pinn",
     "Program": ".residual.program",
     "Solution": ".solution",

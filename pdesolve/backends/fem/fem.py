@@ -320,7 +320,7 @@ class FEM(Backend):
     def _remedy(self, state: State) -> str:
         if state.march is not None:
             return "Newton's method failed within a time step; choose a smaller dt or size"
-        return "Newton's method failed, with continuation too; choose a smaller size, or look if a solution exists"
+        return "Newton's method failed, with continuation too: choose a smaller size"
 
     def _fraction(self, state: State) -> float:
         """Work done over that of two levels, or of those begun where there are more."""

@@ -26,8 +26,9 @@ NODES = 5
 class FEMField(Field):
     """Piecewise polynomials on a mesh, and local polynomials between saved times.
 
-    First derivatives in space are those of the polynomials, cell by cell; second derivatives those of the
-    gradient projected to the continuous space, which converge where the cells' own would not.
+    First derivatives in space are those of the polynomials, cell by cell. Second derivatives are recovered by
+    two projections: of the gradient to the continuous space, and of its slopes again. With quadratic elements
+    they converge one order faster than the second derivatives of the cells.
 
     Attributes:
         space: elements and mesh.
@@ -47,6 +48,11 @@ class FEMField(Field):
         """The mesh that the answer lives on: files show it as it is."""
         return self.space.mesh
 
+    def mesh_quadrature(self) -> tuple[Array, Array]:
+        """Quadrature points (m, d) of the cells and weights (m,), exact for products of two elements."""
+        points = self.space.points.reshape(-1, self.space.dimension)
+        return points, self.space.weights.ravel()
+
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         d = self.space.dimension
         places, back = np.unique(points[:, :d], axis=0, return_inverse=True)
@@ -64,21 +70,25 @@ class FEMField(Field):
             self._in_time(points[:, d], index[d]) if self.times is not None else _still(len(points))
         )
         needed, places = np.unique(first[:, None] + np.arange(weights.shape[1]), return_inverse=True)
-        coefficients = (
-            self._slopes(k, axes[0], needed) if len(axes) == 2 else self.saved[needed][:, self.space.block(k)]
-        )
-        matrix = probe[1 + axes[-1]] if axes else probe[0]
+        if len(axes) == 2:
+            matrix, coefficients = probe[0], self._curvatures(k, axes[0], axes[1], needed)
+        else:
+            matrix, coefficients = (
+                probe[1 + axes[0] if axes else 0],
+                self.saved[needed][:, self.space.block(k)],
+            )
         values = np.asarray(matrix @ coefficients.T)  # (places, needed times)
         return np.asarray((values[back[:, None], places.reshape(weights.shape)] * weights).sum(axis=1))
 
-    def _slopes(self, k: int, axis: int, times: Indices) -> Array:
-        """Recovered slopes along an axis at saved times, (times, dofs)."""
-        for i in times:
-            if (k, int(i)) not in self._recovered:
-                self._recovered[k, int(i)] = self.space.recovered_slopes(
-                    k, self.saved[i][self.space.block(k)]
-                )
-        return np.stack([self._recovered[k, int(i)][axis] for i in times])
+    def _curvatures(self, k: int, first: int, second: int, times: Indices) -> Array:
+        """Recovered second derivatives at saved times, (times, dofs)."""
+        found = []
+        for i in map(int, times):
+            if (k, i) not in self._recovered:
+                slopes = self.space.recovered_slopes(k, self.saved[i][self.space.block(k)])
+                self._recovered[k, i] = np.stack([self.space.recovered_slopes(k, slope) for slope in slopes])
+            found.append(self._recovered[k, i][first, second])
+        return np.stack(found)
 
     def _in_time(self, times: Array, order: int) -> tuple[Indices, Array]:
         """First saved time of each stencil (n,), and weights (n, nodes) for a time derivative."""

@@ -143,13 +143,13 @@ class Space:
 
     def probe(self, k: int, points: Array) -> list[sps.csr_matrix]:
         """Matrices (points, dofs of k) that give value and each slope at ``points`` (n, d) of space."""
-        cells = self._locator.find(points)
+        cells, guess = self._locator.find(points)
         basis = self.basis(k)
-        local = basis.mapping.invF(np.asarray(points).T[:, :, None], tind=cells)
+        local = guess if not self.mesh.is_quadratic else _inverted(basis.mapping, points, cells, guess)
         rows = np.repeat(np.arange(len(points)), basis.Nbfun)
         columns = basis.element_dofs[:, cells].T.ravel()
         found = [basis.elem.gbasis(basis.mapping, local, i, tind=cells)[0] for i in range(basis.Nbfun)]
-        values = [np.stack([f.value[:, 0] for f in found], axis=1)]
+        values = [np.stack([np.asarray(f)[:, 0] for f in found], axis=1)]
         values += [np.stack([f.grad[axis, :, 0] for f in found], axis=1) for axis in range(self.dimension)]
         shape = (len(points), basis.N)
         return [sps.csr_matrix((v.ravel(), (rows, columns)), shape=shape) for v in values]
@@ -171,8 +171,7 @@ class Space:
         return float(np.sqrt(max(values @ (self.mass[self.degrees[k]] @ values), 0.0)))
 
     def recovered_slopes(self, k: int, values: Array) -> Array:
-        """The gradient projected to the unknown's own continuous space, (d, dofs): its derivative is the best
-        second derivative that piecewise polynomials offer."""
+        """The gradient projected in L2 to the unknown's own continuous space, (d, dofs)."""
         basis = self.basis(k)
         gradient = basis.interpolate(values).grad
         loads = [
@@ -207,10 +206,11 @@ class Locator:
         self._inverse = np.linalg.inv((vertices[:, 1:] - vertices[:, :1]).transpose(0, 2, 1))
         self._centroids = cKDTree(vertices.mean(axis=1))
 
-    def find(self, points: Array, tolerance: float = 1e-9) -> Indices:
-        """Cell numbers (n,) of ``points`` (n, d)."""
+    def find(self, points: Array, tolerance: float = 1e-9) -> tuple[Indices, Array]:
+        """Cell numbers (n,) of ``points`` (n, d), and coordinates (d, n, 1) in the straight cell."""
         total = self._centroids.n
         cells = np.empty(len(points), dtype=np.int64)
+        local = np.empty(points.shape)
         open_, count = np.arange(len(points)), min(8, total)
         while len(open_):
             _, near = self._centroids.query(points[open_], k=count)
@@ -218,12 +218,25 @@ class Locator:
             inner = np.einsum("pcij,pcj->pci", self._inverse[near], points[open_, None] - self._origins[near])
             depth = np.minimum(inner.min(axis=2), 1 - inner.sum(axis=2))  # least barycentric coordinate
             best = depth.argmax(axis=1)
-            cells[open_] = near[np.arange(len(open_)), best]
+            rows = np.arange(len(open_))
+            cells[open_], local[open_] = near[rows, best], inner[rows, best]
             if count == total or count > 200:
                 break
             open_ = open_[depth.max(axis=1) < -tolerance]
             count = min(5 * count, total)
-        return cells
+        return cells, local.T[:, :, None]
+
+
+def _inverted(mapping: Any, points: Array, cells: Indices, guess: Array, steps: int = 12) -> Array:
+    """Coordinates (d, n, 1) of points in curved cells, by Newton's method from the straight ones."""
+    local = guess.copy()
+    for _ in range(steps):
+        gap = points.T[:, :, None] - mapping.F(local, tind=cells)
+        if np.abs(gap).max(initial=0.0) <= 1e-14 * np.abs(points).max(initial=0.0):
+            break
+        slopes = mapping.DF(local, tind=cells)[..., 0].transpose(2, 0, 1)
+        local += np.linalg.solve(slopes, gap[:, :, 0].T[..., None])[..., 0].T[:, :, None]
+    return local
 
 
 def _to_skfem(mesh: Mesh) -> Any:
@@ -253,6 +266,6 @@ def _features(basis: Any) -> Features:
     shape = basis.dx.shape
     values = np.empty((*shape, 1 + basis.mesh.dim(), basis.Nbfun))
     for i, (function, *_) in enumerate(basis.basis):
-        values[..., 0, i] = function.value
+        values[..., 0, i] = np.asarray(function)
         values[..., 1:, i] = np.moveaxis(np.asarray(function.grad), 0, -1)
     return Features(values, np.asarray(basis.element_dofs.T, dtype=np.int64))

@@ -141,7 +141,7 @@ class System:
         basis = bases[term.test]
         features = {}
         for k, b in bases.items():
-            values = np.stack([np.broadcast_to(f[0].value, b.dx.shape) for f in b.basis], axis=-1)
+            values = np.stack([np.broadcast_to(np.asarray(f[0]), b.dx.shape) for f in b.basis], axis=-1)
             features[k] = values, np.asarray(b.element_dofs.T, dtype=np.int64)
         return _Facets(
             integral,

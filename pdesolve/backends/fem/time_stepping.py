@@ -1,6 +1,6 @@
-"""Diagonally implicit Runge-Kutta schemes with one diagonal entry: one matrix serves all stages of all steps.
+"""Diagonally implicit Runge-Kutta schemes with one diagonal entry: one matrix serves all stages.
 
-A stage at t + c_i h solves R(U_i, V_i) = 0 with U_i = H_i + γh V_i and H_i = U_n + h Σ_{j<i} a_ij V_j, that is
+A stage at t + c_i h solves R(U_i, V_i) = 0, U_i = H_i + γh V_i, H_i = U_n + h Σ_{j<i} a_ij V_j, that is
 V_i = (U_i - H_i)/(γh). Where the equation is of second order in time, V obeys the same formulas with the
 accelerations W. The schemes are stiffly accurate: the last stage is the new state, so that algebraic unknowns
 (a pressure) and boundary values are met exactly at the end of each step.

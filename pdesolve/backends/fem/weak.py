@@ -352,7 +352,7 @@ class WeakForm:
         if axis is not None and all(matrix[axis, j] == 0 for j in range(self.dimension) if j != axis):
             return matrix[axis, axis]
         raise UnsupportedFormError(
-            f"the diffusion of {name} is anisotropic and {part} oblique to it: ∂{name}/∂n is not the flux there"
+            f"the diffusion of {name} is anisotropic and {part} oblique to it: ∂{name}/∂n is no flux there"
         )
 
     # -- all that is to be integrated --------------------------------------------------------------
