@@ -34,6 +34,19 @@ def normal_symbols(domain: Domain) -> tuple[sp.Symbol, ...]:
     return tuple(sp.Symbol(f"n_{axis.coordinate.name}", real=True) for axis in domain.space)
 
 
+def flat_normal(domain: Domain, part: str) -> dict[sp.Symbol, sp.Expr] | None:
+    """Values of the normal's symbols on a flat part, whole numbers free of round-off; None where n varies."""
+    normal = domain.normal(part)
+    if normal is None:
+        return None
+    whole = np.round(normal)
+    values = [
+        sp.Integer(int(w)) if abs(n - w) < 1e-12 else sp.Float(float(n))
+        for n, w in zip(normal, whole, strict=True)
+    ]
+    return dict(zip(normal_symbols(domain), values, strict=True))
+
+
 @dataclass(frozen=True)
 class Condition:
     """Base of all conditions: ``residual = 0`` for one unknown on some parts."""
@@ -64,7 +77,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class BoundaryCondition(Condition):
-    """a u + b ∂u/∂n = g on the named faces; the concrete classes fix a and b."""
+    """a u + b ∂u/∂n = g on the named parts of the boundary; the concrete classes fix a and b."""
 
     value: Data = field(default_factory=lambda: sp.Integer(0))
     on: str | Sequence[str] | None = None
@@ -76,7 +89,7 @@ class BoundaryCondition(Condition):
             on = (self.on,) if isinstance(self.on, str) else self.on
             if not isinstance(on, Sequence) or not on or not all(isinstance(part, str) for part in on):
                 raise UnknownPartError(
-                    self.who, "names of faces", repr(self.on), 'Write on="left" or on=("left", "right").'
+                    self.who, "names of parts", repr(self.on), 'Write on="left" or on=("left", "right").'
                 )
             object.__setattr__(self, "on", tuple(on))
 
@@ -101,7 +114,9 @@ class BoundaryCondition(Condition):
 
 @dataclass(frozen=True)
 class Dirichlet(BoundaryCondition):
-    """u = g on the named faces (all faces when ``on`` is omitted).
+    """u = g on the named parts of the boundary (all of it when ``on`` is omitted).
+
+    Where two parts meet and their data disagree, the condition that was declared first holds.
 
     >>> Dirichlet(u, 0, on="left")                                          # doctest: +SKIP
     """
@@ -112,7 +127,7 @@ class Dirichlet(BoundaryCondition):
 
 @dataclass(frozen=True)
 class Neumann(BoundaryCondition):
-    """∂u/∂n = g on the named faces, n the outward normal."""
+    """∂u/∂n = g on the named parts, n the outward normal."""
 
     def coefficients(self) -> tuple[sp.Expr, sp.Expr]:
         return sp.Integer(0), sp.Integer(1)
@@ -120,7 +135,7 @@ class Neumann(BoundaryCondition):
 
 @dataclass(frozen=True)
 class Robin(BoundaryCondition):
-    """a u + b ∂u/∂n = g on the named faces, n the outward normal.
+    """a u + b ∂u/∂n = g on the named parts, n the outward normal.
 
     ``Robin(u, 1, on="right", a=2, b=1)`` is 2u + ∂u/∂n = 1.
     """
@@ -236,7 +251,8 @@ class Periodic(Condition):
 class Value(Condition):
     """u = g at one point, for instance a pressure gauge: ``Value(p, 0, at={x: 0, y: 0})``.
 
-    Coordinates that are left out stay free: a gauge in a transient flow holds at all times.
+    Coordinates that are left out stay free: a gauge in a transient flow holds at all times. On a shape or a
+    mesh all coordinates of space are given.
     """
 
     value: Data = field(default_factory=lambda: sp.Integer(0))

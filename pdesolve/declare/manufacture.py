@@ -22,6 +22,7 @@ from .conditions import (
     Observations,
     Periodic,
     Value,
+    flat_normal,
     normal_symbols,
 )
 from .domain import Array
@@ -136,13 +137,8 @@ class _Manufacture:
     def _on_part(self, operator: sp.Expr, part: str) -> Data:
         """What a condition's operator yields on a part: an expression, or a function where n varies."""
         domain = self.declared.domain
-        face, normal, symbols = domain.face(part), domain.normal(part), normal_symbols(domain)
-        if normal is not None:
-            # Whole numbers stay exact: the outward normal of most flat parts is along an axis.
-            components = [sp.Integer(int(n)) if n == int(n) else sp.Float(float(n)) for n in normal]
-            data = self.apply(operator.subs(dict(zip(symbols, components, strict=True))))
-        else:
-            data = self.apply(operator)
+        face, symbols = domain.face(part), normal_symbols(domain)
+        data = self.apply(operator.subs(flat_normal(domain, part) or {}))
         if face.axis is not None:
             axis = domain.axes[face.axis]
             return data.subs(axis.coordinate, axis.lower if face.side < 0 else axis.upper)

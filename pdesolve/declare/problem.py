@@ -21,6 +21,7 @@ from .conditions import (
     Observations,
     Periodic,
     Value,
+    flat_normal,
     normal_symbols,
 )
 from .domain import INSIDE, Array, Domain
@@ -268,13 +269,12 @@ class Problem:
 
     def _on_part(self, operator: sp.Expr, part: str) -> tuple[sp.Expr, dict[sp.Symbol, Any]]:
         """An operator with the normal of a flat part put in, or inputs for that of a curved one."""
-        symbols, normal = normal_symbols(self.domain), self.domain.normal(part)
+        domain, normal = self.domain, flat_normal(self.domain, part)
         if normal is not None:
-            return operator.subs(dict(zip(symbols, map(float, normal), strict=True))), {}
-        domain = self.domain
+            return operator.subs(normal), {}
         return operator, {
             n: lambda points, i=i: domain.normals(points, part)[:, i]
-            for i, n in enumerate(symbols)
+            for i, n in enumerate(normal_symbols(domain))
             if n in operator.free_symbols
         }
 

@@ -591,7 +591,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.UnknownPartError,
         ["Dirichlet(w)", "got 5"],
     ),
-    "15 no part at all": (lambda: pde.Dirichlet(w, 0, on=()), errors.UnknownPartError, ["names of faces"]),
+    "15 no part at all": (lambda: pde.Dirichlet(w, 0, on=()), errors.UnknownPartError, ["names of parts"]),
     "15 the initial part": (
         added(heat, pde.Dirichlet(w, 0, on="initial")),
         errors.UnknownPartError,

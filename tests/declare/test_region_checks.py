@@ -480,6 +480,19 @@ def test_the_field_makes_every_term_vanish(build: Callable[[], pde.Problem], fie
         np.testing.assert_allclose(values, np.zeros(len(points)), atol=1e-12, err_msg=term.name)
 
 
+def test_terms_on_flat_parts_hold_what_the_normal_picks() -> None:
+    """Round-off in a mesh's normals asks for no further derivative."""
+    made = on_mesh(cylinder)
+    (outlet,) = (term for term in made.terms if term.name == "neumann u on outlet")
+    assert outlet.expression == u.diff(x)
+    slanted = pde.Polygon((x, y), [(0, 0), (3, 0), (0, 4)], names=("a", "b", "c"))
+    problem = pde.Problem("p", laplacian(s) - s, slanted, [pde.Neumann(s, 0)])
+    (b,) = (term.expression for term in problem.terms if term.region == "b")
+    assert (
+        sp.expand(b - (sp.Float(0.8) * s.diff(x) + sp.Float(0.6) * s.diff(y))).subs(s, x + y).doit() < 1e-15
+    )
+
+
 def test_a_flux_through_a_curve_holds_the_present_parameters() -> None:
     k = pde.parameter("k", positive=True)
     declared = pde.Problem("k", laplacian(s) - s, DISK, [pde.Robin(s, 0, b=k)], {k: 3})
