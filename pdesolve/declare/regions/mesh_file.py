@@ -24,7 +24,7 @@ FACETS = {2: ("line", "line3"), 3: ("triangle", "triangle6")}
 ABOVE = ("tetra", "hexahedron", "wedge", "pyramid")  # cells with a volume
 TAGS = ("gmsh:physical", "medit:ref", "cell_tags")  # where formats keep the numbers of groups
 NOT_TAGS = ("gmsh:geometrical", "gmsh:bounding_entities")
-GMSH_VERSIONS = ("2", "2.2", "4", "4.1")
+GMSH_VERSIONS = ("2", "2.2", "4.1")  # gmsh writes "4" for 4.0, which meshio takes for 4.1
 TETRA10 = [0, 1, 2, 3, 4, 5, 6, 7, 9, 8]  # meshio's order of middle nodes is VTK's; ours is gmsh's
 FLAT = 1e-12  # of the extent: how far points of a plane mesh may be off their plane
 
@@ -62,11 +62,11 @@ def read_content(path: Path, who: str) -> Any:
     if not path.is_file():
         raise MeshFileError(who, "an existing file", str(path), "Correct the path.")
     _check_gmsh(path, who)
+    said = io.StringIO()  # meshio prints its complaints, and leaves by sys.exit where it knows no better
     try:
-        # meshio prints its complaints, and leaves by sys.exit where it knows no better
         with (
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
@@ -74,7 +74,7 @@ def read_content(path: Path, who: str) -> Any:
 
             return meshio.read(path)
     except (Exception, SystemExit) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(f"{said.getvalue()} {error}".split())[:200]
         raise MeshFileError(
             who,
             "a mesh that meshio reads",
