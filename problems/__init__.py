@@ -34,6 +34,7 @@ CATALOGUE = {
     "lid-driven-cavity": "lid_driven_cavity:lid_driven_cavity",
     "navier-stokes-torus": "navier_stokes_torus:navier_stokes_torus",
     "poisson": "poisson:poisson",
+    "poisson-l-shape": "poisson_l_shape:poisson_l_shape",
     "taylor-green": "taylor_green:taylor_green",
     "wave": "wave:wave",
 }
