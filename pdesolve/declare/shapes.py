@@ -57,10 +57,9 @@ def Polygon(
         names = [f"side-{i + 1}" for i in range(len(points))]
     elif isinstance(names, str):
         names = [names] * len(points)
-    if len(names) != len(points):
-        raise ShapeError(
-            who, f"one name, or {len(points)} (one for each edge)", str(len(names)), "Name every edge."
-        )
+    if not isinstance(names, list | tuple) or len(names) != len(points):
+        expected = f"one name, or a list of {len(points)} (one for each edge)"
+        raise ShapeError(who, expected, repr(names)[:80], "Name every edge.")
     return Domain(Shape(plane, (Ring(tuple(points), tuple(Side(name) for name in names)),)))
 
 
@@ -145,7 +144,7 @@ def _point(value: Any, who: str) -> Point:
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise ExpressionTypeError(who, "two numbers (x, y)", repr(value)[:80], "Write (0.5, 0.5).")
     numbers = [as_expression(v, who, "two numbers (x, y)") for v in value]
-    if not all(number.is_number and (number.is_real or number is sp.nan) for number in numbers):
+    if not all(number.is_number and (number.is_extended_real or number is sp.nan) for number in numbers):
         raise ExpressionTypeError(who, "two real numbers", str(value)[:80], "Give numbers, not symbols.")
     x, y = (float(number) for number in numbers)
     if not (np.isfinite(x) and np.isfinite(y)):

@@ -13,7 +13,8 @@ from .region import Region
 from .shape import Ring, Shape, Side, nearest_edges
 
 ROUND_OFF = 1e-12
-"""Relative to the size: pieces and edges below this come from rounded intersections, and are dropped."""
+"""Relative to the size: a vertex nearer than this to the other boundary lies on it. Without this, edges that
+lie on one line but for rounding would leave slivers."""
 
 
 def combine(first: Region, second: Region, operation: str) -> Shape:
@@ -38,11 +39,13 @@ def combine(first: Region, second: Region, operation: str) -> Shape:
     if a.plane != b.plane:
         raise ShapeError(who, f"the coordinates {a.plane}", str(b.plane), "Give both the same coordinates.")
     size = max(a.size, b.size)
+    tolerance = ROUND_OFF * size
+    snapped = shapely.snap(a.polygon, b.polygon, tolerance)
     apply = {"|": shapely.union, "&": shapely.intersection, "-": shapely.difference}[operation]
     pieces = [
         piece
-        for piece in shapely.get_parts(apply(a.polygon, b.polygon))
-        if piece.geom_type == "Polygon" and piece.area > ROUND_OFF * size**2
+        for piece in shapely.get_parts(apply(snapped, shapely.snap(b.polygon, snapped, tolerance)))
+        if piece.geom_type == "Polygon" and piece.area > tolerance * size
     ]
     if not pieces:
         raise EmptyDomainError(who, "a region with positive area", "nothing", _REMEDY[operation])
@@ -50,9 +53,9 @@ def combine(first: Region, second: Region, operation: str) -> Shape:
         raise DisconnectedDomainError(
             who, "a connected region", f"{len(pieces)} pieces", "Declare a problem for each piece."
         )
-    polygon = shapely.remove_repeated_points(shapely.normalize(pieces[0]), ROUND_OFF * size)
+    polygon = shapely.normalize(pieces[0])
     rings = [polygon.exterior, *polygon.interiors]
-    return Shape(a.plane, tuple(_named_ring(ring, a, b, size) for ring in rings))
+    return Shape(a.plane, tuple(_named_ring(ring, a, b, tolerance) for ring in rings))
 
 
 _REMEDY = {
@@ -96,13 +99,13 @@ def outline(region: Region, who: str) -> Shape:
     return Shape((region.axes[0].coordinate, region.axes[1].coordinate), (ring,))
 
 
-def _named_ring(ring: Any, a: Shape, b: Shape, size: float) -> Ring:
+def _named_ring(ring: Any, a: Shape, b: Shape, tolerance: float) -> Ring:
     """A ring of a result, each edge with the side of the operand's edge on which its middle lies."""
     import shapely
 
     points = shapely.get_coordinates(ring)[:-1]
     middles = (points + np.roll(points, -1, axis=0)) / 2
     (side_a, away_a), (side_b, away_b) = (nearest_edges(shape.edges, middles) for shape in (a, b))
-    is_of_a = away_a <= away_b + ROUND_OFF * size
+    is_of_a = away_a <= away_b + tolerance
     sides = [a.sides[i] if own else b.sides[j] for i, j, own in zip(side_a, side_b, is_of_a, strict=True)]
     return Ring(tuple((float(x), float(y)) for x, y in points), tuple(sides))

@@ -175,7 +175,7 @@ class Shape(Region):
 
     def normal(self, part: str) -> Array | None:
         normals = self.edge_normals[self._members[part]]
-        is_flat = np.all(np.abs(normals - normals[0]) < 1e-12)
+        is_flat = np.all(np.abs(normals - normals[0]) < 1e-10)
         return np.asarray(normals[0]) if is_flat else None
 
     def normals(self, points: Array, part: str) -> Array:
@@ -285,6 +285,10 @@ def _check_ring(ring: Ring) -> None:
         raise EmptyDomainError(
             "Shape", "a positive area", f"{abs(ring.signed_area):g}", "Move the vertices off one line."
         )
+    radii = np.array([side.ellipse[2:] for side in ring.sides if side.ellipse])
+    if len(ring.sides) != len(points) or not np.all((radii > 0) & np.isfinite(radii)):
+        got = f"{len(ring.sides)} sides, half axes {radii.tolist()}"[:80]
+        raise ShapeError("Shape", f"{len(points)} sides, positive half axes", got, "Correct the ring.")
     check_names((side.part for side in ring.sides), "Shape")
 
 

@@ -70,6 +70,8 @@ def _straighten(work: Subdivision) -> None:
 
 def _lattice(work: Subdivision) -> Array:
     """Points of a hexagonal lattice of the largest size, at some distance from the boundary."""
+    import shapely
+
     shape, size = work.shape, work.field.size
     (x0, x1), (y0, y1) = (axis.bounds for axis in shape.axes)
     rows = np.arange(y0, y1 + size, size * math.sqrt(3) / 2)
@@ -77,8 +79,9 @@ def _lattice(work: Subdivision) -> Array:
     x, y = np.meshgrid(columns, rows)
     x[1::2] += size / 2
     points = np.stack([x.ravel(), y.ravel()], axis=1)
+    points = points[shapely.contains_xy(shape.polygon, points[:, 0], points[:, 1])]
     points = points[work.field(points) > 0.9 * size]
-    return points[shape.distance(points) > 0.6 * size]
+    return np.asarray(points[shape.distance(points) > 0.6 * size])
 
 
 # -- Ruppert's algorithm -------------------------------------------------------------------------------
@@ -128,6 +131,8 @@ def _refine(work: Subdivision) -> Indices:
 
 def _encroached(work: Subdivision, cells: Indices) -> Mask:
     """Segments that are no edge, or see the third corner of their triangle under an obtuse angle."""
+    if not len(cells):
+        return np.ones(len(work.ends), dtype=bool)
     n = len(work.points)
     codes = np.concatenate([cells[:, [1, 2]], cells[:, [2, 0]], cells[:, [0, 1]]]) @ np.array([n, 1])
     apex = np.concatenate([cells[:, 0], cells[:, 1], cells[:, 2]])
