@@ -12,6 +12,8 @@ from ...solution.field import Field
 from ..base import Backend, Capabilities, Context, Progress
 from .march import FourierMarch
 from .method import Method
+from .steady import SteadyCollocation
+from .transient import TransientCollocation
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,14 @@ class Spectral(Backend):
     # -- the contract ------------------------------------------------------------------------------
 
     def supports(self, problem: Problem) -> list[str]:
-        reasons = []
         space = problem.domain.space
-        if problem.domain.time is None:
-            return ["the problem is steady, and the method marches in time"]
-        if not 1 <= len(space) <= 3:
-            reasons.append(f"it covers 1 to 3 space dimensions, not {len(space)}")
+        if not problem.domain.is_box:
+            return ["the domain is no box, and it works on tensor grids"]
+        if len(space) > 3:
+            return [f"it covers 1 to 3 space dimensions, not {len(space)}"]
         if problem.unknown_parameters or any(problem.of_type(Observations)):
-            return [*reasons, "it does not identify unknown parameters from observations"]
-        for unknown in problem.unknowns:
-            periodic = problem.periodic_axes(unknown)
-            open_axes = [axis.coordinate.name for i, axis in enumerate(space) if i not in periodic]
-            if open_axes:
-                reasons.append(f"{unknown.func.__name__} is not periodic along {', '.join(open_axes)}")
-        return reasons + _method_for(problem).reasons(problem)
+            return ["it does not identify unknown parameters from observations"]
+        return _method_for(problem).reasons(problem)
 
     def start(self, problem: Problem, context: Context) -> Any:
         return _method_for(problem)(self, problem).start(context)
@@ -108,5 +104,10 @@ class Spectral(Backend):
 
 
 def _method_for(problem: Problem) -> type[Method]:
-    """The method for the kind of problem."""
-    return FourierMarch
+    """Fourier series for evolution on boxes that are periodic all around, collocation for the rest."""
+    if problem.domain.time is None:
+        return SteadyCollocation
+    every = tuple(range(len(problem.domain.space)))
+    if every and all(problem.periodic_axes(u) == every for u in problem.unknowns):
+        return FourierMarch
+    return TransientCollocation
