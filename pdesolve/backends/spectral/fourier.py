@@ -143,13 +143,14 @@ class FourierGrid:
         padded = self._padded(spectra.shape[:-d])
         parts = (slice(0, k + 1), slice(n - k, n)), (slice(0, k + 1), slice(k + 1, None))
         for places in product(range(2), repeat=d - 1):
-            there = (..., *(parts[0][p] for p in places), parts[0][0])
-            padded[there] = spectra[..., *(parts[1][p] for p in places), :]
+            there: Any = (..., *(parts[0][p] for p in places), parts[0][0])
+            stored: Any = (..., *(parts[1][p] for p in places), slice(None))
+            padded[there] = spectra[stored]
         for axis in range(-d, -1):
             for places in product(range(2), repeat=-axis - 2):
-                later = (*(parts[0][p] for p in places), parts[0][0])
-                padded[..., k + 1 : n - k, *later] = 0
-                here = padded[..., *later]
+                modes: Any = (..., slice(None), *(parts[0][p] for p in places), parts[0][0])
+                here = padded[modes]
+                here[(..., slice(k + 1, n - k)) + (slice(None),) * (-axis - 1)] = 0
                 done = fft.ifft(here, axis=axis, norm="forward", overwrite_x=True, workers=self.workers)
                 if not np.may_share_memory(done, here):  # SciPy may, and does not promise to, use the place
                     here[...] = done
@@ -163,8 +164,8 @@ class FourierGrid:
         spectra = fft.rfft(values, norm="forward", workers=self.workers)[..., : k + 1]
         for axis in range(-2, -self.dimension - 1, -1):
             full = fft.fft(spectra, axis=axis, norm="forward", overwrite_x=True, workers=self.workers)
-            rest = (slice(None),) * (-axis - 1)
-            spectra = np.concatenate([full[..., : k + 1, *rest], full[..., n - k :, *rest]], axis=axis)
+            halves = np.split(full, (k + 1, n - k), axis=axis)[::2]
+            spectra = np.concatenate(halves, axis=axis)
         return np.ascontiguousarray(spectra)
 
     def _padded(self, lead: tuple[int, ...]) -> Spectra:
