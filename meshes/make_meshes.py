@@ -128,7 +128,7 @@ def backward_step(folder: Path) -> None:
 
 
 def part(folder: Path) -> None:
-    """An angle bracket 1 × 0.6 × 0.8, 0.15 thick, with a hole of radius 0.15 through its base; its surface."""
+    """An angle bracket 1 × 0.6 × 0.8, 0.15 thick, a hole of radius 0.15 through its base; its surface."""
     with model("part"):
         add = gmsh.model.occ
         base, back = add.addBox(0, 0, 0, 1, 0.6, 0.15), add.addBox(0, 0, 0, 0.15, 0.6, 0.8)

@@ -3,7 +3,7 @@
 from .conditions import Condition, Dirichlet, Initial, Neumann, Observations, Periodic, Robin, Value
 from .domain import Box, Domain, Grid, Interval, Time
 from .errors import DeclarationError, PDESolveError, PDESolveWarning
-from .mesh_domain import MeshDomain
+from .mesh_domain import MeshDomain, SurfaceDomain
 from .problem import Problem, Term
 from .reference import Reference
 from .shapes import Disk, Ellipse, Polygon
@@ -30,6 +30,7 @@ __all__ = [
     "Problem",
     "Reference",
     "Robin",
+    "SurfaceDomain",
     "Term",
     "Time",
     "Value",

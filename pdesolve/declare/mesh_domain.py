@@ -14,6 +14,8 @@ from .regions.mesh import Mesh
 from .regions.mesh_checks import checked
 from .regions.mesh_file import read_mesh
 from .regions.simplicial import MeshRegion
+from .regions.surface import SurfaceRegion
+from .regions.surface_checks import read_surface, split_at_edges
 
 
 def MeshDomain(source: str | Path | Mesh, coordinates: Sequence[sp.Symbol]) -> Domain:
@@ -52,6 +54,41 @@ def MeshDomain(source: str | Path | Mesh, coordinates: Sequence[sp.Symbol]) -> D
         )
         return Domain(MeshRegion(variables, checked(mesh, "MeshDomain")))
     return Domain(MeshRegion(variables, read_mesh(source, len(variables))))
+
+
+def SurfaceDomain(
+    source: str | Path, coordinates: Sequence[sp.Symbol], feature_angle: float | None = None
+) -> Domain:
+    """What a closed surface of triangles encloses, such as that of an STL file.
+
+        x, y, z = coordinates("x y z")
+        domain = SurfaceDomain("part.stl", (x, y, z), feature_angle=30)
+
+    Points, distances and normals can be had of it, so that PINNs solve on it; there are no cells inside,
+    so that finite elements cannot. Vertices nearer than 1e-7 of the size are one, and the surface is turned
+    outward. That it does not cut itself is not checked.
+
+    Args:
+        source: a file in any format with triangles that meshio reads (``.stl``, ``.ply``, ``.obj``, ...).
+        coordinates: three space coordinates.
+        feature_angle: in degrees; the boundary is then cut into ``surface-1``, ``surface-2``, ... (the
+            largest first) along edges where it turns by more; 30 is a good first value for machine parts.
+            By default it is one part, ``surface``.
+
+    Raises:
+        MeshFileError: the file is missing, unreadable or incomplete.
+        MeshDimensionError: it holds no triangles, or not three coordinates are given.
+        NonFiniteMeshError, MeshConnectivityError, DegenerateCellError, MeshTopologyError: it is open or
+            otherwise refused; see `regions.surface_checks.checked_surface`.
+    """
+    variables = _symbols("SurfaceDomain", coordinates, (3,))
+    points, triangles = read_surface(source)
+    if feature_angle is None:
+        parts: tuple[str, ...] = ("surface",)
+        labels = np.zeros(len(triangles), dtype=np.int64)
+    else:
+        parts, labels = split_at_edges(points, triangles, feature_angle)
+    return Domain(SurfaceRegion(variables, points, triangles, parts, labels))
 
 
 def _symbols(who: str, coordinates: Sequence[sp.Symbol], counts: tuple[int, ...]) -> tuple[sp.Symbol, ...]:

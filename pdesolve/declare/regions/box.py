@@ -87,8 +87,8 @@ class BoxRegion(Region):
     def quadrature(self, n: int, part: str = INSIDE) -> tuple[Array, Array]:
         nodes, weights = np.polynomial.legendre.leggauss(n)
         free = self._free(part)
-        unit = _tensor([(nodes + 1) / 2] * len(free))
-        product = _tensor([weights / 2] * len(free)).prod(axis=1)
+        unit = tensor([(nodes + 1) / 2] * len(free))
+        product = tensor([weights / 2] * len(free)).prod(axis=1)
         return self.place(unit, part), product * self.measure(part)
 
     def mesh(self, size: float | None = None) -> Mesh:
@@ -107,7 +107,7 @@ class BoxRegion(Region):
         }
 
 
-def _tensor(columns: Sequence[Array]) -> Array:
+def tensor(columns: Sequence[Array]) -> Array:
     """All combinations of one value from each column, (product of lengths, columns); one row for none."""
     if not columns:
         return np.ones((1, 0))

@@ -11,6 +11,7 @@ from .box import BoxRegion
 from .region import Axis, Region
 from .shape import Ring, Shape, Side
 from .simplicial import read_mesh_region
+from .surface import read_surface_region
 
 
 def _read_box(content: Any) -> BoxRegion:
@@ -46,6 +47,7 @@ READERS: dict[str, Callable[[Any], Region]] = {
     "box": _read_box,
     "shape": _read_shape,
     "mesh": read_mesh_region,
+    "surface": read_surface_region,
 }
 """How each ``"kind"`` is read."""
 
