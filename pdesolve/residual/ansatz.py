@@ -6,33 +6,27 @@ the Boolean sum (transfinite interpolation, Gordon 1971) of one-dimensional inte
     L ← L + P_axis (g - L on the faces of the axis),   F ← F · f_axis
 
 where with s = (x - a)/(b - a) in [0, 1] the interpolation is linear between two faces and constant from one,
-and f is 4 s (1 - s), s, or 1 - s. On shapes of the plane `boundary_trial` finds L and F, which hold
-functions of space that are no expressions (`Ansatz.functions`). At the start of time L gains
-h0 + (t - t0) h1 and f is τ or τ². What cannot be met exactly (data that disagree at a corner, functions
-instead of expressions, kinks, fluxes) stays a weighted row of the loss; `exact_conditions` says which is
-which.
+and f is 4 s (1 - s), s, or 1 - s. On shapes of the plane `boundary_trial` finds L and F. At the start of time
+L gains h0 + (t - t0) h1 and f is τ or τ². What cannot be met exactly (data that disagree at a corner,
+functions instead of expressions, kinks, fluxes) stays a weighted row of the loss; `Ansatz.is_exact` says
+which is which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy as sp
-import torch
-from sympy.core.function import AppliedUndef
-from torch import Tensor
 
 from ..declare import Dirichlet, Initial, Problem, Term
 from ..declare.conditions import Condition
 from ..declare.domain import INITIAL, Array
-from ..declare.problem import MultiIndex
 from .boundary_trial import Part, boundary_trial, points_on
-from .distance import BoundaryFunction, evaluate
 from .multiindex import product_rule
-from .program import Module, lower
+from .program import lower
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
 _NOT_SMOOTH = (
@@ -59,15 +53,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ansatz:
-    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly.
-
-    ``functions`` gives the functions of space, w(x, y), that lifts and factors may hold beside expressions.
-    """
+    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly."""
 
     trials: tuple[Trial, ...]
     periodic: tuple[int, ...]
     exact: frozenset[str]
-    functions: Mapping[sp.Expr, BoundaryFunction] = field(default_factory=dict)
 
     def is_exact(self, term: Term) -> bool:
         """True where the ansatz meets a condition's term at every parameter of the network."""
@@ -104,28 +94,27 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
     periodic = common_periodic_axes(problem)
     trials: list[Trial] = []
     names: set[str] = set()
-    functions: dict[sp.Expr, BoundaryFunction] = {}
     for unknown in problem.unknowns:
         trial = Trial()
         met: list[_Check] = []
         if exact and not problem.domain.is_box:
-            lift, factor, own, parts = boundary_trial(problem, unknown, _parts(problem, unknown))
-            trial = Trial(lift, factor)
-            functions |= own
-            met = [_Check(points_on(part, problem), part.value) for part in parts]
-            names |= {part.term for part in parts}
+            parts = _parts(problem, unknown)
+            found = boundary_trial(problem, parts)
+            trial = Trial(found.lift, found.factor)
+            met = [_Check(points_on(p, problem), p.value) for p in parts if p.term in found.terms]
+            names |= found.terms
         for group in _groups(problem, unknown) if exact else []:
             candidate = _extend(trial, group, problem)
             wanted = [*met, *_checks(group, problem)]
             if (
                 not candidate.lift.has(*_NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
-                and _meets(candidate.lift, wanted, problem, functions)
+                and _meets(candidate.lift, wanted, problem)
                 and _is_periodic(candidate.lift, periodic, unknown, problem)
             ):
                 trial, met = candidate, wanted
                 names.update(group.names)
         trials.append(trial)
-    return Ansatz(tuple(trials), periodic, frozenset(names), functions)
+    return Ansatz(tuple(trials), periodic, frozenset(names))
 
 
 def _smooth_data(problem: Problem, unknown: sp.Expr) -> Iterator[tuple[Term, sp.Expr]]:
@@ -202,16 +191,9 @@ def _extend(trial: Trial, group: _Group, problem: Problem) -> Trial:
     return Trial(trial.lift + gap, trial.factor * (s if side < 0 else 1 - s))
 
 
-def _values(
-    expression: sp.Expr,
-    problem: Problem,
-    points: Array,
-    functions: Mapping[sp.Expr, BoundaryFunction] | None = None,
-) -> Array:
-    table = Table.of([expression], problem.coordinates, functions or {})
-    at = torch.as_tensor(points, dtype=torch.float64)
+def _values(expression: sp.Expr, problem: Problem, points: Array) -> Array:
     with np.errstate(all="ignore"):
-        (values,) = table.lowered("numpy")(*points.T, *table.functions_at(at).numpy())
+        values = lower(problem.coordinates, expression, "numpy")(*points.T)
     return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),))
 
 
@@ -226,14 +208,12 @@ def _checks(group: _Group, problem: Problem) -> list[_Check]:
     return checks
 
 
-def _meets(
-    lift: sp.Expr, checks: list[_Check], problem: Problem, functions: Mapping[sp.Expr, BoundaryFunction]
-) -> bool:
+def _meets(lift: sp.Expr, checks: list[_Check], problem: Problem) -> bool:
     """True where the lift takes all data."""
     gaps, sizes = [], []
     for check in checks:
         given = lift.diff(problem.coordinates[-1], check.order) if check.order else lift
-        found = _values(given, problem, check.points, functions)
+        found = _values(given, problem, check.points)
         expected = _values(check.wanted, problem, check.points)
         gaps.append(np.abs(found - expected).max())
         sizes.append(np.abs(expected).max())
@@ -261,66 +241,14 @@ def _is_periodic(lift: sp.Expr, axes: tuple[int, ...], unknown: sp.Expr, problem
     return True
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Expressions of the coordinates and of functions of space, made ready for evaluation.
-
-    Attributes:
-        coordinates: in order.
-        expressions: what is evaluated, with functions and their derivatives replaced by ``symbols``.
-        symbols: one for each of ``derivatives``.
-        derivatives: (function, order in each space coordinate).
-    """
-
-    coordinates: tuple[sp.Symbol, ...]
-    expressions: tuple[sp.Expr, ...]
-    symbols: tuple[sp.Symbol, ...]
-    derivatives: tuple[tuple[BoundaryFunction, MultiIndex], ...]
-
-    @classmethod
-    def of(
-        cls,
-        expressions: Sequence[sp.Expr],
-        coordinates: tuple[sp.Symbol, ...],
-        functions: Mapping[sp.Expr, BoundaryFunction],
-    ) -> Table:
-        replace: dict[sp.Expr, sp.Symbol] = {}
-        derivatives = []
-        for expression in expressions if functions else ():
-            for node in sorted(expression.atoms(sp.Derivative, AppliedUndef), key=sp.default_sort_key):
-                inner = node.expr if isinstance(node, sp.Derivative) else node
-                if inner not in functions or node in replace:
-                    continue
-                counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
-                replace[node] = sp.Dummy(f"function_{len(replace)}", real=True)
-                derivatives.append((functions[inner], tuple(int(counts.get(c, 0)) for c in inner.args)))
-        lowered = tuple(e.xreplace(replace) for e in expressions)  # takes the outermost nodes first
-        return cls(coordinates, lowered, tuple(replace.values()), tuple(derivatives))
-
-    def functions_at(self, points: Tensor) -> Tensor:
-        """The functions' derivatives at ``points`` (n, d), shape (number of derivatives, n)."""
-        rows = [points.new_empty(0)] * len(self.derivatives)
-        for function in dict.fromkeys(f for f, _ in self.derivatives):
-            own = [i for i, (f, _) in enumerate(self.derivatives) if f == function]
-            indices = [self.derivatives[i][1] for i in own]
-            found = evaluate(function, points[:, : len(indices[0])], indices)
-            for i, values in zip(own, found, strict=True):
-                rows[i] = values
-        return torch.stack(rows) if rows else points.new_empty(0, len(points))
-
-    def lowered(self, module: Module) -> Callable[..., Any]:
-        """``f(*coordinates, *functions_at(points)) -> list of arrays``."""
-        return lower((*self.coordinates, *self.symbols), self.expressions, module)
-
-
 def trial_tables(
     ansatz: Ansatz, coordinates: tuple[sp.Symbol, ...], wanted: Any
-) -> tuple[Table, tuple[Any, ...]]:
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """What D^α (L + F N) needs besides D^β N, by Leibniz' rule.
 
-    Returns a table of all varying D^α L and D^β F, and for each wanted derivative a tuple
-    (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position of a varying
-    value, as an int.
+    Returns a torch function of the coordinates that gives all varying D^α L and D^β F, and for each wanted
+    derivative a tuple (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position
+    of a varying value, as an int.
     """
     expressions: list[sp.Expr] = []
 
@@ -347,4 +275,4 @@ def trial_tables(
             if factor != 0:
                 products.append((slot(factor), beta))
         plan.append((k, lift, tuple(products)))
-    return Table.of(expressions, coordinates, ansatz.functions), tuple(plan)
+    return lower(coordinates, expressions, "torch"), tuple(plan)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .ansatz import Ansatz, Table, trial_tables
+from .ansatz import Ansatz, trial_tables
 from .jets import JetSpace, network_jet
 from .program import Derivative, Program
-
-
-class _Prepared(NamedTuple):
-    """The tables for one set of derivatives."""
-
-    space: JetSpace
-    table: Table
-    varying: Callable[..., Any]
-    plan: tuple[Any, ...]
 
 
 class Model(nn.Module):
@@ -45,7 +36,7 @@ class Model(nn.Module):
             for s, positive, scale in zip(starts, self._positive, self._scales, strict=True)
         ]
         self.raw_parameters = nn.Parameter(torch.tensor(raw, dtype=torch.float64))
-        self._plans: dict[tuple[Derivative, ...], _Prepared] = {}
+        self._plans: dict[tuple[Derivative, ...], Any] = {}
 
     def parameter_values(self) -> list[Tensor]:
         """The unknown parameters: exp(raw) where they must be positive, else raw times their scale."""
@@ -60,31 +51,17 @@ class Model(nn.Module):
         """Make the tables for a set of derivatives; done before compilation, which must not trace SymPy."""
         key = tuple(wanted)
         if key not in self._plans:
-            table, plan = trial_tables(self.ansatz, self._coordinates, key)
-            network = {beta for _, _, products in plan for _, beta in products}
-            self._plans[key] = _Prepared(JetSpace.of(network), table, table.lowered("torch"), plan)
+            tables = trial_tables(self.ansatz, self._coordinates, key)
+            network = {beta for _, _, products in tables[1] for _, beta in products}
+            self._plans[key] = (JetSpace.of(network), *tables)
 
-    def functions_at(self, points: Tensor, wanted: tuple[Derivative, ...]) -> Tensor:
-        """Distances and weights of the ansatz at ``points`` (n, d), shape (number of them, n); see `prepare`.
-
-        They depend on points alone and cost as much as a network: compute them once for each set of points.
-        """
-        return self._plans[wanted].table.functions_at(points)
-
-    def derivatives(
-        self, points: Tensor, wanted: tuple[Derivative, ...], functions: Tensor | None = None
-    ) -> list[Tensor]:
-        """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`.
-
-        ``functions`` is what `functions_at` gave for these points.
-        """
-        prepared = self._plans[wanted]
-        if functions is None:
-            functions = prepared.table.functions_at(points)
-        jet = network_jet(self.network, points, prepared.space)
-        table = prepared.varying(*points.unbind(1), *functions.unbind(0))
+    def derivatives(self, points: Tensor, wanted: tuple[Derivative, ...]) -> list[Tensor]:
+        """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`."""
+        space, varying, plan = self._plans[wanted]
+        jet = network_jet(self.network, points, space)
+        table = varying(*points.unbind(1))
         results = []
-        for k, lift, products in prepared.plan:
+        for k, lift, products in plan:
             total = None
             for factor, beta in products:
                 term = jet.component(k, beta)

@@ -29,15 +29,11 @@ BLOCK = 2048
 
 
 class GroupBatch(NamedTuple):
-    """Points (n, d) that m terms share, all inputs of all terms in order (i, n), and weights (m, n).
-
-    ``functions`` (q, n) are the model's own functions of points, see `Model.functions_at`.
-    """
+    """Points (n, d) that m terms share, all inputs of all terms in order (i, n), and weights (m, n)."""
 
     points: Tensor
     inputs: Tensor
     weights: Tensor
-    functions: Tensor
 
 
 Batch = tuple[GroupBatch, ...]
@@ -143,13 +139,13 @@ class Residual:
         point weights.
         """
         batches = []
-        for g, (group, p) in enumerate(zip(self.groups, points, strict=True)):
+        for group, p in zip(self.groups, points, strict=True):
             spread = []
             for i in group:
                 weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
                 spread.append(np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight)
-            x, inputs, point_weights = map(self.tensor, (p, self._inputs(group, p), np.asarray(spread)))
-            batches.append(GroupBatch(x, inputs, point_weights, self.model.functions_at(x, self._wanted[g])))
+            arrays = (p, self._inputs(group, p), np.asarray(spread))
+            batches.append(GroupBatch(*map(self.tensor, arrays)))
         return tuple(batches)
 
     def _inputs(self, group: tuple[int, ...], points: Points) -> Points:
@@ -171,7 +167,7 @@ class Residual:
         if count == 1:
             return [batch]
         pieces = []
-        for points, inputs, weights, functions in batch:
+        for points, inputs, weights in batch:
             n = len(points)
             step = -(-n // count)
             short = step * count - n
@@ -179,7 +175,6 @@ class Residual:
                 torch.cat([points, points[:1].expand(short, -1)]).split(step),  # type: ignore[no-untyped-call]
                 torch.cat([inputs, inputs[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
                 torch.cat([weights, weights.new_zeros(len(weights), short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
-                torch.cat([functions, functions[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
             )
             pieces.append([GroupBatch(*parts) for parts in zip(*padded, strict=True)])
         return [tuple(block) for block in zip(*pieces, strict=True)]
@@ -193,8 +188,7 @@ class Residual:
     def _group(self, g: int, batch: GroupBatch) -> Tensor:
         """Residuals (m, n) of one group: its terms share the network's derivatives."""
         wanted = self._wanted[g]
-        derivatives = self.model.derivatives(batch.points, wanted, batch.functions)
-        found = dict(zip(wanted, derivatives, strict=True))
+        found = dict(zip(wanted, self.model.derivatives(batch.points, wanted), strict=True))
         coordinates, parameters = batch.points.unbind(1), self.model.parameter_values()
         inputs = iter(batch.inputs.unbind(0))
         rows = [
@@ -225,8 +219,7 @@ class Residual:
     def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
         """Residuals (m, n) of one group at other points (n, d) of its region."""
         x, inputs = self.tensor(points), self.tensor(self._inputs(self.groups[g], points))
-        functions = self.model.functions_at(x, self._wanted[g])
-        batch = GroupBatch(x, inputs, x.new_zeros(len(self.groups[g]), len(x)), functions)
+        batch = GroupBatch(x, inputs, x.new_zeros(len(self.groups[g]), len(x)))
         with torch.no_grad():
             values: Tensor = self._with(theta, self._group, g, batch)
         return values.double().cpu().numpy()  # type: ignore[no-any-return]
@@ -251,11 +244,11 @@ class Residual:
         pieces = []
         for g, group in enumerate(batch):
 
-            def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, f: Tensor, g: int = g) -> Tensor:
-                point = GroupBatch(x[None], d[:, None], w[:, None], f[:, None])
+            def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, g: int = g) -> Tensor:
+                point = GroupBatch(x[None], d[:, None], w[:, None])
                 return w.sqrt() * self._with(th, self._group, g, point)[:, 0]  # type: ignore[no-any-return]
 
-            rows = torch.func.vmap(torch.func.jacrev(row), in_dims=(None, 0, 1, 1, 1), out_dims=1)
+            rows = torch.func.vmap(torch.func.jacrev(row), in_dims=(None, 0, 1, 1), out_dims=1)
             pieces.append(rows(theta, *group).reshape(-1, len(theta)))
         return torch.cat(pieces)
 
