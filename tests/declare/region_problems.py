@@ -117,6 +117,27 @@ def anisotropic_l_shape() -> pde.Problem:
     )
 
 
+def anisotropic_disk() -> pde.Problem:
+    """The same equation and field: ∂s/∂n = (x - 1)², which does not tell the flux 2 nₓ (x - 1) by itself."""
+    conditions = [pde.Neumann(s, (x - 1) ** 2), pde.Value(s, 0, at={x: 1, y: 0.5})]
+    return pde.Problem("anisotropic-disk", s.diff(x, 2) + 3 * s.diff(y, 2) - 2, DISK, conditions)
+
+
+def slip_channel(outflow: Any = PARABOLA) -> pde.Problem:
+    """The walls let the flow slip: they say nothing of u, and nothing of u enters there."""
+    return flow(
+        CHANNEL,
+        [
+            pde.Dirichlet(u, PARABOLA, on="inlet"),
+            pde.Dirichlet(u, outflow, on="outlet"),
+            pde.Dirichlet(u, 0, on="cylinder"),
+            pde.Neumann(u, 0, on="walls"),
+            pde.Dirichlet(v, 0),
+            pde.Value(p, 0, at={x: 2.2, y: 0.2}),
+        ],
+    )
+
+
 def eikonal() -> pde.Problem:
     """|∇s|² = 1 + ε Δs, the distance from the cylinder."""
     conditions = [pde.Dirichlet(s, 0, on="cylinder"), pde.Neumann(s, 0, on=("inlet", "outlet", "walls"))]
@@ -215,6 +236,8 @@ ON_REGIONS: list[Callable[[], pde.Problem]] = [
     poisson_l_shape,
     poisson_disk_neumann,
     anisotropic_l_shape,
+    anisotropic_disk,
+    slip_channel,
     eikonal,
     plate,
     heat_disk,

@@ -34,6 +34,7 @@ from region_problems import (
     qv,
     rotation,
     s,
+    slip_channel,
     stream_function_disk,
     t,
     u,
@@ -161,6 +162,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
         errors.MissingBoundaryConditionError,
         ["'flow', v", "too few on outlet"],
     ),
+    "second order along one axis": (
+        lambda: pde.Problem("one-way", s.diff(x, 2) - s.diff(y), L_SHAPE, []),
+        errors.MissingBoundaryConditionError,
+        ["1 condition on each part for order 2 in x", "too few on wall"],
+    ),
     "two parts without a condition": (
         without(cylinder, pde.Dirichlet, u, "walls"),
         errors.MissingBoundaryConditionError,
@@ -249,6 +255,19 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
     "one per cent more out than in": (
         # the inlet takes in 2/3 · 0.3 · 0.41 = 0.082
         lambda: cylinder_with_given_outflow(1.01 * PARABOLA),
+        errors.PressureGaugeError,
+        ["continuity", "imbalance of 0.00082 "],
+    ),
+    "more out than in between walls that slip": (
+        lambda: slip_channel(1.01 * PARABOLA),
+        errors.PressureGaugeError,
+        ["continuity", "imbalance of 0.00082 "],
+    ),
+    "more out than in, in a narrow jet": (
+        # 0.01 of 0.082 again; the jet carries 0.03 √π times its peak
+        lambda: cylinder_with_given_outflow(
+            1.01 * 0.082 / (0.03 * np.sqrt(np.pi)) * exp(-(((y - 0.205) / 0.03) ** 2))
+        ),
         errors.PressureGaugeError,
         ["continuity", "imbalance of 0.00082 "],
     ),
@@ -485,9 +504,15 @@ def test_terms_on_flat_parts_hold_what_the_normal_picks() -> None:
     made = on_mesh(cylinder)
     (outlet,) = (term for term in made.terms if term.name == "neumann u on outlet")
     assert outlet.expression == u.diff(x)
-    slanted = pde.Polygon((x, y), [(0, 0), (3, 0), (0, 4)], names=("a", "b", "c"))
-    problem = pde.Problem("p", laplacian(s) - s, slanted, [pde.Neumann(s, 0)])
-    (b,) = (term.expression for term in problem.terms if term.region == "b")
+
+    def on_b(vertices: list[tuple[float, float]]) -> sp.Expr:
+        names = ("a", "b", "c", "d")[: len(vertices)]
+        domain = pde.Polygon((x, y), vertices, names=names)
+        problem = pde.Problem("p", laplacian(s) - s, domain, [pde.Neumann(s, 0)])
+        return next(term.expression for term in problem.terms if term.region == "b")
+
+    assert on_b([(0.1, 0.1), (0.1 + 0.2, 0.1), (0.3, 0.7), (0.1, 0.7)]) == s.diff(x)  # 0.1 + 0.2 > 0.3
+    b = on_b([(0, 0), (3, 0), (0, 4)])
     assert [float(b.coeff(s.diff(c))) for c in (x, y)] == pytest.approx([0.8, 0.6], rel=1e-14)
 
 
