@@ -32,6 +32,9 @@ from .program import lower
 MAX_PIECES = 12
 """Most lines and circles in one distance: each costs time at every point and step."""
 
+MAX_CURVES = 64
+"""Parts of more curves stay rows without a closer look."""
+
 _MISMATCH = 1e-9  # relative to the size of the data
 _ON_CURVE = 1e-9  # relative to the size of the domain
 _POINTS = 64  # on each curve
@@ -66,6 +69,9 @@ class BoundaryTrial:
 
 def boundary_trial(problem: Problem, parts: Sequence[Part]) -> BoundaryTrial:
     """Lift and factor that meet the data of those ``parts`` that allow it."""
+    parts = [part for part in parts if len(part.curves) <= MAX_CURVES]
+    if not parts:
+        return BoundaryTrial(sp.Integer(0), sp.Integer(1), frozenset())
     shape = _Shape(problem)
     pieces = [_Piece(part.term, curve, part.value) for part in parts for curve in part.curves]
     sets = _apart(_sets([piece for piece in pieces if shape.is_behind(piece.curve)], problem), shape)
@@ -94,7 +100,10 @@ class _Shape:
         known = {face.name: domain.region.boundary_curves(face.name) for face in domain.faces}
         self.boundary = np.concatenate(
             [
-                domain.cover(8 * _POINTS, name) if curves is None else np.concatenate([*map(_along, curves)])
+                # The first three points of a cover may be corners.
+                domain.cover(8 * _POINTS, name)[3:]
+                if curves is None
+                else np.concatenate([*map(_along, curves)])
                 for name, curves in known.items()
             ]
         )

@@ -6,7 +6,8 @@
 | 1-D and time     | x–t image; slices at four times, reference dashed; error image       |
 | 2-D and more     | image over the first two space axes at the last time, others halfway; error image |
 
-A shape of the plane is drawn on its mesh, with its boundary; of other regions images show the points inside.
+A shape of the plane is drawn on its mesh, with its boundary; of a region in space the largest of the three
+slices through the middle of its bounding box.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..declare.domain import Array, Grid
+from ..declare.domain import Array, Domain, Grid
 from .errors import ReferenceUnresolvedError
 from .labels import axis_label, unit_of
 from .norms import default_grid, on_grid
@@ -52,7 +53,8 @@ def plot(solution: Solution, figure: Figure | None = None) -> Figure:
     elif len(domain.space) == 1:
         width, height, draw = 12.0, 3.4, _space_time
     elif len(domain.space) == 2 and not domain.is_box:
-        width, height, draw = 9.0, 3.8, _shape
+        sides = [axis.length for axis in domain.space]
+        width, height, draw = 9.0, min(3.8, 1.0 + 3.3 * sides[1] / sides[0]), _shape
     else:
         width, height, draw = 9.0, 3.8, _plane
     if solution.reference is None and draw is not _curve:
@@ -165,11 +167,12 @@ def _plane(solution: Solution, figure: Any) -> None:
     problem = solution.problem
     grid = _plane_grid(solution)
     values, exact = _table(solution, grid)
-    x, y = grid.axes[:2]
+    axes = dict(zip(problem.coordinates, grid.axes, strict=True))
+    (first, x), (second, y) = [(c, axis) for c, axis in axes.items() if len(axis) > 1]
     shape = (len(x), len(y))
-    fixed = [f"{c} = {axis[0]:.3g}" for c, axis in zip(problem.coordinates[2:], grid.axes[2:], strict=True)]
+    fixed = [f"{c} = {axis[0]:.3g}" for c, axis in axes.items() if len(axis) == 1]
     panels = figure.subplots(len(problem.unknowns), 1 if exact is None else 2, squeeze=False)
-    labels = (axis_label(problem, problem.coordinates[0]), axis_label(problem, problem.coordinates[1]))
+    labels = (axis_label(problem, first), axis_label(problem, second))
     equal = 0.25 < (x[-1] - x[0]) / (y[-1] - y[0]) < 4
     for k, unknown in enumerate(problem.unknowns):
         u = values[..., k].reshape(shape)
@@ -206,7 +209,7 @@ def _shape(solution: Solution, figure: Any) -> None:
             shown = np.nan_to_num(shown)  # of masked triangles
             image = panel.tripcolor(triangles, shown, shading="gouraud", rasterized=True, **colours)
             _describe(figure, panel, image, label, labels)
-            panel.add_collection(LineCollection(mesh.points[mesh.facets], colors=INK, linewidths=0.8))
+            panel.add_collection(LineCollection(list(mesh.points[mesh.facets]), colors=INK, linewidths=0.8))
             panel.set_aspect("equal")
             panel.spines[:].set_visible(False)
         if time is not None:
@@ -216,14 +219,26 @@ def _shape(solution: Solution, figure: Any) -> None:
 
 
 def _plane_grid(solution: Solution) -> Grid:
-    """The first two space axes; the other coordinates at one node each, halfway or at the last time."""
+    """Two space axes, the first ones of a box; the others at one node each, halfway or at the last time."""
     domain, axes = solution.problem.domain, default_grid(solution.problem).axes
+    if not domain.is_box:
+        return _slice(domain)
     if len(axes) > 4:  # too coarse for a picture
         axes = solution.problem.domain.grid(101).axes
     rest = [axis[len(axis) // 2 : len(axis) // 2 + 1] for axis in axes[2:]]
     if domain.time is not None:
         rest[-1] = axes[-1][-1:]
     return Grid((*axes[:2], *rest))
+
+
+def _slice(domain: Domain) -> Grid:
+    """Of the slices through the middle of a region's bounding box the one with the largest part inside."""
+    axes = domain.grid(101).axes
+    slices = []
+    for i in range(len(domain.space)):
+        kept = [axis[50:51] if j == i else axis for j, axis in enumerate(axes)]
+        slices.append(Grid((*kept[: len(domain.space)], *(axis[-1:] for axis in axes[len(domain.space) :]))))
+    return max(slices, key=lambda grid: np.count_nonzero(domain.contains(grid.points)))
 
 
 def _heat(

@@ -18,7 +18,8 @@ class Status(Enum):
         "try more collocation points, a larger network or float64."
     )
     DIVERGED = (
-        "The error grew without bound; the last good state was kept. Try a smaller step or learning rate."
+        "The iteration broke down or the error grew without bound; the last good state was kept. "
+        "Try a smaller step or learning rate, or a finer mesh."
     )
     NOT_FINITE = (
         "A value became NaN or infinite; the last good state was kept. "

@@ -11,8 +11,11 @@ import numpy as np
 import sympy as sp
 
 from ..declare.domain import Array
+from ..declare.errors import MeshingError
 from ..declare.problem import Problem
+from ..declare.regions.box import BoxRegion
 from ..declare.regions.mesh import Mesh
+from ..declare.regions.region import Region
 from .errors import NotFiniteOutputWarning, OutputArrayError
 from .labels import clean_all, unit_of
 
@@ -117,17 +120,29 @@ def region_mesh(solution: Solution, shape: int | Sequence[int] | None = None) ->
     """The mesh to show a solution on: the field's own, else one of the region.
 
     ``shape`` is the number of points an axis, the largest of which sets the length of edges along the
-    longest side; by default the region chooses it.
+    longest side; by default the region chooses it. What a surface encloses is filled with the tetrahedra
+    of a box grid whose corners lie inside.
     """
     own = solution.field.mesh()
     if own is not None:
         return own
     domain = solution.problem.domain
-    if shape is None:
-        return domain.region.mesh()
-    counts = [shape] if isinstance(shape, int) else list(shape)[: len(domain.space)]
-    longest = max(axis.length for axis in domain.space)
-    return domain.region.mesh(longest / (max(counts) - 1))
+    size = None
+    if shape is not None:
+        counts = [shape] if isinstance(shape, int) else list(shape)[: len(domain.space)]
+        size = max(axis.length for axis in domain.space) / (max(counts) - 1)
+    try:
+        return domain.region.mesh(size)
+    except MeshingError:
+        return _inner_boxes(domain.region, size)
+
+
+def _inner_boxes(region: Region, size: float | None) -> Mesh:
+    """The cells inside of a grid over the bounding box."""
+    grid = BoxRegion(region.axes).mesh(size)
+    cells = grid.cells[region.contains(grid.points)[grid.cells].all(axis=1)]
+    used, renumbered = np.unique(cells, return_inverse=True)
+    return Mesh(grid.points[used], renumbered.reshape(cells.shape))
 
 
 def at_time(nodes: Array, time: float | None) -> Array:

@@ -7,6 +7,7 @@
 | 2-D, 3-D         | a ``.vti``                                                               |
 | 2-D, 3-D, time   | a ``.vti`` a time                                                        |
 | shapes, meshes   | a ``.vtu`` of triangles or tetrahedra (a time); ``…_boundary.vtp``       |
+| closed surfaces  | a ``.vtu`` of tetrahedra inside (a time)                                 |
 
 All come with ``….pvd`` (open this one) and, where there are such, ``…_collocation.vtp``. Point arrays:
 each unknown, vectors with three components, ``residual_<equation>``, ``<u>_reference``, ``<u>_error``.
@@ -83,7 +84,7 @@ def write_vtk(
         if problem.domain.time is not None and len(problem.domain.space) == 1:
             arrays = point_arrays(solution, grid.points, names)
             written.append(_save(_image(grid), arrays, field_data(solution), folder / f"{stem}_xt.vti"))
-        if isinstance(mesh, Mesh):
+        if isinstance(mesh, Mesh) and mesh.boundaries:
             written.append(_write_boundary(solution, mesh, folder / f"{stem}_boundary.vtp"))
         if solution.collocation_points is not None and len(solution.collocation_points):
             written.append(_write_collocation(solution, folder / f"{stem}_collocation.vtp"))
