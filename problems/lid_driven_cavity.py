@@ -93,8 +93,9 @@ def lid_driven_cavity(Re: Any = 100, lid: str = "unit") -> Problem:
         },
         domain=Box((x, 0, 1), (y, 0, 1)),
         conditions=[
-            Dirichlet(u, speed, on="top"),
+            # The walls come first: they hold at the corners, so that no fluid leaks there.
             Dirichlet(u, 0, on=("left", "right", "bottom")),
+            Dirichlet(u, speed, on="top"),
             Dirichlet(v, 0),
             Value(p, 0, at={x: half, y: half}),
         ],

@@ -94,7 +94,7 @@ class Stepper:
         system, free = self.system, ~self.system.fixed
         values = guess.copy()
         system.prescribe(values, moment.time)
-        before, is_fresh = np.inf, False
+        before = np.inf
         for iteration in range(MOST_ITERATIONS):
             residual = system.constrained_residual(values, moment)
             march.residual = float(np.linalg.norm(residual))
@@ -103,15 +103,14 @@ class Stepper:
             step = self._solver(march, values, moment)(-residual[free])
             values[free] += step
             change = float(np.abs(step).max(initial=0.0))
-            contraction = change / before if np.isfinite(before) else (0.0 if system.is_affine else 1.0)
+            # One step solves a system whose matrix never changes; else the second step tells how fast it goes.
+            contraction = change / before if iteration else (0.0 if system.is_affine else 1.0)
             rest = change * contraction / (1 - contraction) if contraction < 1 else np.inf
             if rest <= TOLERANCE * float(np.abs(values).max(initial=0.0)):
                 return values
-            before = change
             if iteration and contraction > SLOW:
-                if is_fresh and contraction > 1 and iteration > 4:
-                    return None
-                march.pivot, is_fresh, before = None, True, np.inf
+                march.pivot = None  # the next step makes the matrix anew
+            before = change
         return None
 
     def _solver(self, march: March, values: Array, moment: Moment) -> Solver:
