@@ -57,7 +57,7 @@ class Layout:
     def split(self, values: Array) -> list[Array]:
         """The unknowns as arrays (..., *shape) from vectors (..., size)."""
         pairs = zip(self.slices, self.shapes, strict=True)
-        return [values[..., part].reshape(*values.shape[:-1], *shape) for part, shape in pairs]
+        return [values[..., part].reshape((*values.shape[:-1], *shape)) for part, shape in pairs]
 
     def points(self, k: int) -> Array:
         """The nodes of an unknown, (n, space axes)."""

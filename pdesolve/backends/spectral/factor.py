@@ -34,7 +34,10 @@ class Factor:
             lu, pivots, _ = getrf(scaled, overwrite_a=True)
             self._lu, diagonal = (lu, pivots), np.diag(lu)
         else:
-            self._q, self._r = linalg.qr(scaled, mode="economic", overwrite_a=True, check_finite=False)
+            (self._reflectors, self._tau), r = linalg.qr(
+                scaled, mode="raw", overwrite_a=True, check_finite=False
+            )
+            self._r = r[: matrix.shape[1]]
             diagonal = np.diag(self._r)
         size = np.abs(diagonal)
         if not size.min() > 1e-15 * np.finfo(float).eps * size.max():
@@ -47,4 +50,10 @@ class Factor:
         scaled = right * self.scale
         if self._lu is not None:
             return np.asarray(linalg.lu_solve(self._lu, scaled, check_finite=False))
-        return np.asarray(linalg.solve_triangular(self._r, self._q.conj().T @ scaled, check_finite=False))
+        is_real = np.isrealobj(self._reflectors)
+        name, transposed = ("ormqr", "T") if is_real else ("unmqr", "C")
+        multiply: Any = linalg.get_lapack_funcs(name, (self._reflectors,))
+        column = scaled.astype(self._reflectors.dtype)[:, None]
+        turned, _, _ = multiply("L", transposed, self._reflectors, self._tau, column, 64)
+        size = len(self._r)
+        return np.asarray(linalg.solve_triangular(self._r, turned[:size, 0], check_finite=False))

@@ -18,8 +18,10 @@ from .structure import Structure
 
 START_N = (1, 32, 14, 8)
 """Points an axis on the first level, by the number of space coordinates."""
-LARGEST = 6000
-"""Most nodal values of all unknowns together: the matrices are dense (300 MB each)."""
+LARGEST = (6000, 2500)
+"""Most nodal values of all unknowns together, in steady and in transient problems: matrices are dense."""
+MOST_N = 1024
+"""Most points on the axis of a line."""
 UNSEEN = 1e-2
 """Tail above which interpolation of the values says nothing between the points."""
 GAIN = 0.1
@@ -46,7 +48,8 @@ class CollocationMethod(Method):
         """Most points on an axis."""
         if self.options.max_n is not None or self.dimension == 0:
             return self.options.max_n or 1
-        return int((LARGEST / len(self.problem.unknowns)) ** (1 / self.dimension) + 1e-9)
+        largest = LARGEST[self.problem.domain.time is not None] / len(self.problem.unknowns)
+        return min(MOST_N, int(largest ** (1 / self.dimension) + 1e-9))
 
     @property
     def first(self) -> int:
@@ -65,8 +68,8 @@ class CollocationMethod(Method):
     def sharpened(
         self, axes: Sequence[GridAxis], now: Array, others: Sequence[tuple[Collocation, Array]] = ()
     ) -> list[GridAxis]:
-        """The axes with points gathered where the vector ``now`` on ``axes`` is steepest, where this serves it
-        and the ``others`` (vectors on grids of their own) much better."""
+        """The axes with points gathered where the vector ``now`` on ``axes`` is steepest, where this serves
+        it and the ``others`` (vectors on grids of their own) much better."""
         grid = Collocation(self.structure, axes)
         result = list(axes)
         for a, axis in enumerate(axes):

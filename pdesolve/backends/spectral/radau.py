@@ -3,9 +3,9 @@
 On a step of length h the solution is the polynomial that meets F = 0 at the stages t + c_i h; the last of
 them is the end of the step. With stage values U the derivatives there are U' = A⁻¹ (U - u) / h and
 U'' = A⁻¹ (U' - u') / h, so that second order in time needs no further unknowns. Order 2s - 1 with s
-stages, at least s where stiffness reduces it. E. Hairer, G. Wanner, Solving Ordinary Differential Equations II (1996),
-sections IV.5 and IV.8: the eigenvalues of A⁻¹ split the Newton systems into one real and (s - 1)/2 complex
-ones, equation (8.4) there.
+stages, at least s where stiffness reduces it. E. Hairer, G. Wanner, Solving Ordinary Differential Equations
+II (1996), sections IV.5 and IV.8: the eigenvalues of A⁻¹ split the Newton systems into one real and
+(s - 1)/2 complex ones, equation (8.4) there.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from .factor import Factor, SingularSystemError
 
 STAGES = 5
 """Order nine: with dense factorisations few long steps are cheaper than many short ones."""
-MOST_ITERATIONS = 12
-FAST = 6
-"""Iterations that a frozen Jacobian is worth; more renew it."""
+MOST_ITERATIONS = 15
+FAST, LARGE = (6, 11), 500
+"""Iterations with a frozen Jacobian before it is renewed, up to ``LARGE`` nodal values and beyond, where a
+factorisation costs more."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def step(
                 return None
         ahead = size * contraction / (1 - contraction) if iteration else size
         if ahead <= tolerance:
-            return Outcome(stages, iteration >= FAST)
+            return Outcome(stages, iteration >= FAST[grid.layout.size > LARGE])
         before = size
     return None
 

@@ -219,7 +219,7 @@ class SteadyCollocation(CollocationMethod):
             elif self.finer(n) == n:
                 limit = f"max_n={n} allows no finer grid"
             elif state.stalls >= 2:
-                limit = "refinement no longer helps (round-off, or a solution not smooth)"
+                limit = "refinement helps little (round-off, or a solution not smooth)"
             status = self.verdict(state.estimate, reached, state.stalls, limit)
             if status is Status.STAGNATED:
                 reached = f"{reached}; {limit}"

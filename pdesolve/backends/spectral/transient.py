@@ -12,7 +12,7 @@ from ...declare import Initial, Problem
 from ...declare.domain import Array
 from ...solution.status import Status
 from ..base import Context, Progress
-from .axes import GridAxis, from_array, to_array
+from .axes import GridAxis, OpenAxis, from_array, to_array
 from .collocation import Collocation, Layout, grid_axes
 from .factor import SingularSystemError
 from .grid_field import GridField, difference
@@ -24,6 +24,9 @@ NEWTON = 1e-3
 """Accuracy of the Newton iterations, times rtol."""
 SHORTEST = 1e-10
 """Least step, in units of the whole time."""
+FALL = 0.4
+"""Estimates that fall by less from level to level count as stalled: three halves of the points divide the
+error of a function with a jump by 1.5 to 2.25."""
 COMPARED = 48
 """Times at which two levels are compared, about."""
 
@@ -40,8 +43,10 @@ class TransientState:
         edges, saved: of the steps so far; each saved array is (stages + 1, size).
         linearisation: the Jacobian in use; None where it must be taken anew.
         target: error of a step that adaptive steps aim at.
-        rough: whether more points have stopped helping (data with a kink), so that this is no longer tried.
-        trigger: the tail at which the first level was last started again.
+        rough, plain: whether more points, and maps, have stopped helping (data with a kink, for instance), so
+            that this is no longer tried.
+        trigger, triggered: the tail for which, and the time at which, the first level last started again.
+        unsteady: largest error of a step by its top coefficients.
     """
 
     axes: list[Array]
@@ -54,7 +59,9 @@ class TransientState:
     saved: list[Array] = field(default_factory=list)
     linearisation: Linearisation | None = None
     rough: bool = False
+    plain: bool = False
     trigger: float = np.inf
+    triggered: float = -np.inf
     level: int = 0
     coarse_axes: list[Array] = field(default_factory=list)
     coarse_edges: Array = field(default_factory=lambda: np.zeros(0))
@@ -63,6 +70,7 @@ class TransientState:
     stalls: int = 0
     work: float = 0.0
     roughness: float = 0.0
+    unsteady: float = 0.0
     failed: str = ""
     method: Any = field(default=None, metadata={"transient": True})
     grid: Any = field(default=None, metadata={"transient": True})
@@ -128,7 +136,7 @@ class TransientCollocation(CollocationMethod):
             with np.errstate(all="ignore"):  # what is not finite is looked for
                 accepted = self._step(state, grid)
             if state.failed:
-                return Progress(1.0, status=Status.STAGNATED, message=state.failed)
+                return self._give_up(state)
             if accepted and state.level == 0 and self._too_coarse(state, grid):
                 return Progress(state.trigger, message=self._stage(state))
             if state.time >= self.end:
@@ -165,7 +173,11 @@ class TransientCollocation(CollocationMethod):
         factor = 0.25
         if stages is not None:
             values = self._with_start(state, stages)
-            factor = self._growth(grid, values) if adaptive else 1.0
+            error = self._error(grid, values)
+            factor = 1.0
+            if adaptive:
+                ratio = self.options.rtol / max(error, 1e-300)
+                factor = float(np.clip(0.9 * ratio ** (1 / (STAGES + 1)), 0.1, 4.0))
         if stages is None or (adaptive and factor < 0.8 and h > shortest):
             state.step, state.linearisation = max(h * max(factor, 0.1), shortest), None
             if h <= shortest:
@@ -173,6 +185,7 @@ class TransientCollocation(CollocationMethod):
             return False
         last = self.tableau.derivatives(stages, state.values, state.rate, h, grid.time_order or 1)
         state.saved.append(values)
+        state.unsteady = max(state.unsteady, error * (h > shortest))
         state.rate, state.values = last[1][-1], stages[-1].copy()
         reached = (
             state.time + h >= target * (1 - 1e-14) if target > 0 else abs(state.time + h - target) < 1e-14
@@ -239,13 +252,12 @@ class TransientCollocation(CollocationMethod):
                     values[0, part] = back[0, part]
         return values
 
-    def _growth(self, grid: Collocation, values: Array) -> float:
-        """The factor for the next step, by the top coefficients of the polynomial in time."""
+    def _error(self, grid: Collocation, values: Array) -> float:
+        """Of one step, by the top coefficients of the polynomial in time."""
         top, next_to = (grid.layout.norms(v) for v in top_coefficients(self.tableau.nodes, values))
         scale = grid.layout.norms(values[-1])
         scale = np.where(scale > 1e-3 * scale.max(), scale, scale.max() or 1.0)
-        error = float(np.max(top / scale * np.minimum(1.0, top / np.maximum(next_to, 1e-300))))
-        return float(np.clip(0.9 * (self.options.rtol / max(error, 1e-300)) ** (1 / (STAGES + 1)), 0.1, 4.0))
+        return float(np.max(top / scale * np.minimum(1.0, top / np.maximum(next_to, 1e-300))))
 
     # -- levels ------------------------------------------------------------------------------------
 
@@ -255,20 +267,36 @@ class TransientCollocation(CollocationMethod):
         n = self._points(state)
         if tail <= self.unresolved or self.options.n is not None or state.rough or not len(grid.axes):
             return False
-        start = (grid, grid.initial(0))
-        axes = self.sharpened(grid.axes, state.values, [start])
+        in_vain = tail > 0.3 * state.trigger and state.time <= state.triggered
+        mapped = any(isinstance(a, OpenAxis) and a.width < np.inf for a in grid.axes)
+        plain, rough = state.plain or (in_vain and mapped), in_vain and not mapped
+        axes: list[GridAxis] = list(grid.axes)
+        if plain and mapped:
+            axes = grid_axes(self.structure, n)
+        elif not plain:
+            axes = self.sharpened(axes, state.values, [(grid, grid.initial(0))])
+        most = max(2 * self.most // 3, 6)
         if tuple(axes) == grid.axes:
-            most = max(2 * self.most // 3, 6)
             if n >= most:
+                state.rough = True
                 return False
             axes = [a.with_points(min(self.finer(n), most)) for a in axes]
-        fresh = self._run(axes, self._first_mesh())
-        # Where 3/2 times the points leave most of the tail, it is a kink that time may smooth.
-        fresh.rough = tail > 0.3 * state.trigger and state.time <= self.begin + 1e-3 * (self.end - self.begin)
-        fresh.work = state.work + self._cost(state)
-        self._replace(state, fresh)
-        state.trigger = tail
+        state.trigger, state.triggered = tail, state.time
+        self._again(state, axes, plain, rough)
         return True
+
+    def _again(self, state: TransientState, axes: list[GridAxis], plain: bool, rough: bool) -> None:
+        """The first level from the start of time on other axes."""
+        fresh = self._run(axes, self._first_mesh())
+        fresh.plain, fresh.rough, fresh.work = plain, rough, state.work + self._cost(state)
+        self._replace(state, fresh)
+
+    def _give_up(self, state: TransientState) -> Progress:
+        """A step failed: try the first level without maps, else end."""
+        if state.level == 0 and not state.plain:
+            self._again(state, grid_axes(self.structure, self._points(state)), True, state.rough)
+            return Progress(1.0, message=self._stage(state))
+        return Progress(1.0, status=Status.STAGNATED, message=state.failed)
 
     def _compare(self, state: TransientState) -> Progress:
         n, steps, before = self._points(state), len(state.saved), state.estimate
@@ -281,7 +309,7 @@ class TransientCollocation(CollocationMethod):
             state.estimate = difference(coarse, here, self._times(state.coarse_edges))
             if held:
                 state.estimate += tail
-            state.stalls = 0 if before is None or state.estimate < before / 2 else state.stalls + 1
+            state.stalls = 0 if before is None or state.estimate < FALL * before else state.stalls + 1
             reached = f"error estimate {state.estimate:.1e} with {n} points an axis and {steps} steps"
             limit = None
             if self.options.n is not None and self.options.dt is not None:
@@ -291,7 +319,7 @@ class TransientCollocation(CollocationMethod):
             elif self.finer(n) == n and tail > state.estimate / 2:
                 limit = f"max_n={n} resolves the solution no better"
             elif state.stalls >= 2:
-                limit = "refinement no longer helps (round-off, or a solution not smooth)"
+                limit = "refinement helps little (round-off, or a solution not smooth)"
             status = self.verdict(state.estimate, reached, state.stalls, limit)
             if status is Status.STAGNATED:
                 reached = f"{reached}; {limit}"
@@ -304,8 +332,10 @@ class TransientCollocation(CollocationMethod):
         axes: list[GridAxis] = list(grid.axes)
         if not (state.level and state.roughness <= 0.1 * self.options.rtol):
             axes = [a.with_points(self.finer(n)) for a in axes]
-        edges = np.array(state.edges)
-        mesh = np.sort(np.concatenate([edges, (edges[1:] + edges[:-1]) / 2]))
+        edges = mesh = np.array(state.edges)
+        finer_in_space = any(a.n > b.n for a, b in zip(axes, grid.axes, strict=True))
+        if not (state.level and finer_in_space and state.unsteady <= 0.01 * self.options.rtol):
+            mesh = np.sort(np.concatenate([edges, (edges[1:] + edges[:-1]) / 2]))
         fresh = self._run(axes, mesh)
         fresh.work = state.work + self._cost(state)
         state.coarse_axes, state.coarse_edges, state.coarse = state.axes, edges, np.stack(state.saved)
@@ -316,7 +346,7 @@ class TransientCollocation(CollocationMethod):
         """Take over the run of ``fresh``; levels and estimates stay."""
         for name in (
             "axes", "values", "rate", "time", "step", "mesh", "edges", "saved", "linearisation", "rough",
-            "work", "roughness", "grid",
+            "plain", "work", "roughness", "unsteady", "failed", "grid",
         ):  # fmt: skip
             setattr(state, name, getattr(fresh, name))
 
