@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..conditions import Condition, Initial, Observations, Value
-from ..domain import INITIAL, INSIDE, Array, Domain, Mask
+from ..domain import Array, Domain, Mask
 from ..errors import (
     BoundaryDataError,
     ComplexCoefficientError,
@@ -73,14 +73,6 @@ def check_names(facts: Facts) -> None:
         "parameter": [p.name for p in sorted(_parameters(facts), key=lambda p: p.name)],
     }
     reserved = {"data"} | {f"n_{axis.coordinate.name}" for axis in problem.domain.space}
-    for part in (INSIDE, INITIAL):
-        if part in [face.name for face in problem.domain.faces]:
-            raise NameClashError(
-                f"{facts.who}, part {part!r} of the boundary",
-                f"a name other than {INSIDE!r} and {INITIAL!r}, which the library gives",
-                repr(part),
-                "Rename the part where the shape or mesh is made.",
-            )
     for kind, listed in kinds.items():
         for name in listed:
             if not name.isidentifier() or name in reserved:
