@@ -48,10 +48,10 @@ def checked(mesh: Mesh, who: str) -> Mesh:
     mesh = _used(mesh)
     _check_points(mesh, who)
     _check_cells(mesh, who)
-    _check_neighbours(mesh, who)
-    mesh = Mesh(mesh.points, mesh.cells, _parts(mesh, who))
+    inner = _check_neighbours(mesh, who)
     _check_hanging_nodes(mesh, who)
-    return mesh
+    _check_pieces(mesh, inner, who)
+    return Mesh(mesh.points, mesh.cells, _parts(mesh, who))
 
 
 def _check_shape(mesh: Mesh, who: str) -> None:
@@ -165,12 +165,8 @@ def _jacobians(mesh: Mesh) -> Array:
     return np.asarray(np.einsum("npd,mnk->mpkd", along, mesh.points[mesh.cells]))
 
 
-def _check_neighbours(mesh: Mesh, who: str) -> None:
-    """Every inner facet has one cell on each side, and the cells hang together by facets."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    m, k = len(mesh.cells), mesh.dimension
+def _check_neighbours(mesh: Mesh, who: str) -> Indices:
+    """Every inner facet has one cell on each side: those two cells (inner facets, 2)."""
     facets, opposite = mesh.cell_facets
     _, same, count = np.unique(np.sort(facets, axis=1), axis=0, return_inverse=True, return_counts=True)
     if count.max() > 2:
@@ -196,12 +192,20 @@ def _check_neighbours(mesh: Mesh, who: str) -> None:
             f"{is_bad.sum()} facets with both cells on one side, first near {where.tolist()}",
             "Mesh the region again: inverted cells overlap their neighbours.",
         )
-    cells = inner % m  # `cell_facets` runs over all cells k + 1 times
+    return np.asarray(inner % len(mesh.cells))  # `cell_facets` runs over all cells k + 1 times
+
+
+def _check_pieces(mesh: Mesh, cells: Indices, who: str) -> None:
+    """The cells hang together by facets; ``cells`` are the two at each inner facet."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    m = len(mesh.cells)
     links = coo_matrix((np.ones(len(cells)), (cells[:, 0], cells[:, 1])), shape=(m, m))
     pieces, label = connected_components(links, directed=False)
     if pieces > 1:
         where = mesh.vertices[np.argmax(label != label[0])].mean(axis=0)
-        facet = "edges" if k == 2 else "faces"
+        facet = "edges" if mesh.dimension == 2 else "faces"
         raise MeshTopologyError(
             who,
             f"one mesh connected by {facet} of cells",

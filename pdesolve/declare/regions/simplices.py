@@ -32,7 +32,7 @@ def place(vertices: Array, unit: Array) -> Array:
     rest = (unit[:, 0] - edges[chosen]) / (edges[chosen + 1] - edges[chosen])
     sorted_unit = np.sort(np.column_stack([rest, unit[:, 1:]]), axis=1)  # spacings of order statistics
     barycentric = np.diff(np.column_stack([np.zeros(n), sorted_unit, np.ones(n)]), axis=1)
-    return np.einsum("nv,nvk->nk", barycentric, vertices[chosen])
+    return np.asarray(np.einsum("nv,nvk->nk", barycentric, vertices[chosen]))
 
 
 def quadrature(vertices: Array, n: int) -> tuple[Array, Array]:

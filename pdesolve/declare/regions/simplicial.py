@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..errors import EmptyDomainError, SerializationError
+from ..errors import MeshingError, SerializationError
 from . import simplices
 from .arrays import array_from_json, array_to_json
 from .curves import Curve, Segment
@@ -19,7 +20,7 @@ from .region import INSIDE, Array, Axis, Face, Mask, Region
 from .search import SimplexSearch
 
 FLAT = 1e-9  # normals of a flat part differ by no more than this
-MAX_CELLS = 20_000_000
+MAX_CELLS = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +84,18 @@ class MeshRegion(Region):
         """The mesh as it is, or, where ``size`` is given, refined uniformly until no edge is longer.
 
         Raises:
-            EmptyDomainError: that would need more than 20 million cells.
+            MeshingError: that would need more than 10 million cells.
         """
         mesh = self.triangulation
-        while size is not None and mesh.longest_edge > size:
-            if len(mesh.cells) * 2**mesh.dimension > MAX_CELLS:
-                raise EmptyDomainError(
-                    "MeshDomain",
-                    f"a size of cells that takes at most {MAX_CELLS} of them",
-                    str(size),
-                    "Ask for more.",
-                )
+        if size is None:
+            return mesh
+        halvings = max(0, math.ceil(math.log2(mesh.longest_edge / size)))
+        cells = len(mesh.cells) * 2 ** (mesh.dimension * halvings)
+        if cells > MAX_CELLS:
+            raise MeshingError(
+                "MeshDomain", f"cells of a size that takes at most {MAX_CELLS}", f"{size}", "Ask for more."
+            )
+        while mesh.longest_edge > size:
             mesh = mesh.refined()
         return mesh
 
