@@ -70,15 +70,14 @@ class Subdivision:
         arc = np.interp(np.linspace(0.0, amount[-1], count + 1), amount, fine)
         arc[0], arc[-1] = lengths[0], lengths[-1]
         for i in range(1, count):
-            arc[i] = self._snapped(run, arc[i - 1], arc[i], arc[i + 1])
+            arc[i] = self._snapped(run, arc[i], 0.1 * (arc[i + 1] - arc[i - 1]))
         return np.asarray(arc)
 
-    def _snapped(self, run: int, lower: float, at: float, upper: float) -> float:
-        """The vertex nearest to ``at``, if well between the bounds: it lies on the curve itself."""
+    def _snapped(self, run: int, at: float, reach: float) -> float:
+        """The vertex nearest to ``at``, if within reach: it lies on the curve itself."""
         lengths = self.lengths[run]
-        nearest = lengths[np.argmin(np.abs(lengths - at))]
-        margin = 0.25 * (upper - lower)
-        return float(nearest if lower + margin < nearest < upper - margin else at)
+        nearest = float(lengths[np.argmin(np.abs(lengths - at))])
+        return nearest if abs(nearest - at) <= reach else float(at)
 
     def _at(self, run: int, arc: Array) -> Array:
         lengths, line = self.lengths[run], self.lines[run]
@@ -131,7 +130,7 @@ class Subdivision:
             if end < len(self.sharp_corners) and self.sharp_corners[end]:
                 half = (upper - lower) / 2 / self.shape.size
                 return float(corner + sign * self.shape.size * 2.0 ** round(math.log2(half)))
-        return self._snapped(self.run[i], lower, (lower + upper) / 2, upper)
+        return self._snapped(self.run[i], (lower + upper) / 2, 0.25 * (upper - lower))
 
     # -- facts -----------------------------------------------------------------------------------------
 

@@ -40,8 +40,8 @@ def triangulate(shape: Shape, size: float) -> Mesh:
         MeshingError: the mesh would have more than two million points, or the shape has details that are
             too fine for double precision.
     """
-    expected = 1.2 * shape.measure() / size**2
-    if not (size > 0 and expected < MAX_POINTS):
+    expected = 1.2 * shape.measure() / size**2 if size > 0 else np.inf
+    if not expected < MAX_POINTS:
         got = f"{size:g}, for about {expected:.2g} points"
         raise MeshingError(
             "mesh", f"a size that needs at most {MAX_POINTS} points", got, "Give a larger one."
@@ -92,7 +92,8 @@ def _delaunay(work: Subdivision) -> Indices:
     import shapely
     from scipy.spatial import Delaunay
 
-    cells = Delaunay(work.points).simplices.astype(np.int64)
+    center = work.shape.edges.mean(axis=(0, 1))  # the algorithm squares coordinates
+    cells = Delaunay(work.points - center).simplices.astype(np.int64)
     polygon = work.polygon()
     shapely.prepare(polygon)
     area = _signed_areas(work.points[cells])
