@@ -447,5 +447,6 @@ def test_doubly_refined_runs_agree(name: str) -> None:
     assert progress.status is Status.CONVERGED
     finer = Spectral(n=2 * state.run.n, dt=state.run.dt / 2)
     reference, _ = drive(problem, finer)
-    points = problem.domain.grid((128, 41)).points
+    points = problem.domain.grid((128, 11)).points  # at times that both have saved
+    assert reference.run.intervals % 10 == 0
     assert relative_l2(method.field(state).values(points, 1), finer.field(reference).values(points, 1)) < 1e-8

@@ -29,10 +29,9 @@ STABLE = 1.0
 """Step times `Discretization.rate`; ETDRK4 is stable up to about 2.8 for purely oscillating N."""
 MEMORY = 1 << 28
 """Most bytes of saved spectra in one slab."""
-ORDER_SEEN = (10.0, 25.0)
-"""Ratio of two successive changes that shows order four, 2⁴ = 16."""
-SURE = 10.0
-"""A change of order four is 15 times the error that is left; this is what is claimed of it."""
+SEEN = (8.0, 25.0)
+"""Ratios of two successive changes that show an order near four. Of a change with the ratio r, 1/(r - 1) is
+the error that is left; half as much again is claimed."""
 RETRIES = 5
 """Times that a level starts again with half the step after it became unstable."""
 
@@ -216,8 +215,9 @@ class FourierMarch(Method):
         if state.finest:
             change, last = difference(state.finest, run.slabs, run.dimension), state.change
             state.change = change
-            if held and last is not None and ORDER_SEEN[0] <= last / max(change, 1e-300) <= ORDER_SEEN[1]:
-                change /= SURE
+            ratio = last / change if held and last and change else 0.0
+            if SEEN[0] <= ratio <= SEEN[1]:
+                change *= 1.5 / (min(ratio, 16.0) - 1)
             state.estimate = change + run.interpolation_error + (rough if held else 0.0)
         state.finest, state.coarse_n = run.slabs, run.n
         state.work += run.total_steps * run.n**run.dimension
