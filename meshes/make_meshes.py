@@ -121,7 +121,7 @@ def backward_step(folder: Path) -> None:
         step, bottom, outlet, top, inlet = polygon(corners)
         surface = plane([step, bottom, outlet, top, inlet])
         (corner, _) = (tag for _, tag in gmsh.model.getBoundary([(1, step)], combined=False))
-        grade(("PointsList", [corner], 0.02, 0.1, 1.5), ("CurvesList", [step, inlet], 0.085, 0.28, 20))
+        grade(("PointsList", [corner], 0.02, 0.28, 4.5), ("CurvesList", [step, inlet], 0.07, 0.2, 25))
         name_parts({"inlet": [inlet], "outlet": [outlet], "walls": [step, bottom, top]}, 1, [surface])
         gmsh.model.mesh.generate(2)
         save(folder / "backward-step.msh")
