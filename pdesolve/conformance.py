@@ -105,7 +105,10 @@ class BackendConformance:
         solution = self._solve(steps=max(1, self.steps // 4))
         lower, upper = problem.domain.bounds.T
         rng = np.random.default_rng(0)
-        inner = lower + (0.1 + 0.8 * rng.random((20, len(lower)))) * (upper - lower)
+        inner = lower + (0.1 + 0.8 * rng.random((200, len(lower)))) * (upper - lower)
+        if not problem.domain.is_box:
+            inner = inner[problem.domain.distance(inner) > 1e-3 * (upper - lower).max()]
+        inner = inner[:20]
         for axis, coordinate in enumerate(problem.coordinates):
             step = 1e-4 * (upper - lower)[axis]
             shift = step * np.eye(len(lower))[axis]

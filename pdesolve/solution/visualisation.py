@@ -141,6 +141,9 @@ def _inner_boxes(region: Region, size: float | None) -> Mesh:
     """The cells inside of a grid over the bounding box."""
     grid = BoxRegion(region.axes).mesh(size)
     cells = grid.cells[region.contains(grid.points)[grid.cells].all(axis=1)]
+    corners = grid.points[cells]
+    turned = np.linalg.det(corners[:, 1:] - corners[:, :1]) < 0  # VTK counts their volume as negative
+    cells[turned, -2:] = cells[turned, :-3:-1]
     used, renumbered = np.unique(cells, return_inverse=True)
     return Mesh(grid.points[used], renumbered.reshape(cells.shape))
 
