@@ -7,7 +7,7 @@ from spectral_cases import forced, t, u, x
 
 from pdesolve.backends.spectral import Spectral
 from pdesolve.conformance import BackendConformance
-from pdesolve.declare import Dirichlet, Initial, Interval, Problem, Time
+from pdesolve.declare import Initial, Interval, Periodic, Problem, Time
 
 
 class TestSpectral(BackendConformance):
@@ -26,8 +26,8 @@ class TestSpectral(BackendConformance):
 
     def unsupported(self) -> Problem:
         return Problem(
-            "heat",
-            [u.diff(t) - u.diff(x, 2)],
-            Interval(x, 0, sp.pi) * Time(t, 0, 1),
-            [Initial(u, sp.sin(x)), Dirichlet(u, 0)],
+            "variable mass",
+            [u * u.diff(t) - u.diff(x, 2)],
+            Interval(x, 0, 2 * sp.pi) * Time(t, 0, 1),
+            [Initial(u, 2 + sp.sin(x)), Periodic(u)],
         )

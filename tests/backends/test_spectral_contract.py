@@ -14,7 +14,6 @@ from pdesolve.backends.registry import BackendOptionError, make_backend
 from pdesolve.backends.spectral import Spectral
 from pdesolve.checkpoint import pack, unpack
 from pdesolve.declare import (
-    Dirichlet,
     Initial,
     Interval,
     Observations,
@@ -25,7 +24,6 @@ from pdesolve.declare import (
     parameter,
     unknown,
 )
-from pdesolve.problems import catalogue
 from pdesolve.solution.status import Status
 
 LINE = Interval(x, 0, 2 * sp.pi)
@@ -63,16 +61,9 @@ def implicit() -> Problem:
     return Problem("e", [u.diff(t) - v.diff(x, 2), v + v**3 - u], LINE * HOUR, conditions)
 
 
-def steady() -> Problem:
-    w = unknown("w", x)
-    return Problem("s", [w.diff(x, 2) - w + sp.sin(x)], LINE, [Periodic(w)])
-
-
 @pytest.mark.parametrize(
     ("problem", "reasons"),
     [
-        (catalogue("burgers"), ["u is not periodic along x", "Dirichlet"]),
-        (steady(), ["steady"]),
         (gauged_rate(), ["fixes the mean of an algebraic unknown, which v is not"]),
         (high_index(), ["differentiated once in time, do not determine w"]),
         (implicit(), ["given by a non-linear equation"]),
@@ -222,9 +213,3 @@ def test_a_field_is_independent_of_later_steps() -> None:
     before = {name: array.copy() for name, array in field.arrays().items()}
     method.advance(state)
     assert all(np.array_equal(before[name], array) for name, array in field.arrays().items())
-
-
-def test_dirichlet_alone_is_named() -> None:
-    problem = line("d", u.diff(t) - u.diff(x, 2), sp.sin(x))
-    problem = problem.replace(conditions=[Initial(u, sp.sin(x)), Dirichlet(u, 0)])
-    assert len(Spectral().supports(problem)) == 2

@@ -39,7 +39,7 @@ class TransientState:
         axes: of the grid, as `to_array` gives them.
         values, rate: u and, where second derivatives in time occur, u_t at ``time``; (size,).
         step: length of the next step.
-        mesh: the times to pass through; its ends only where the steps adapt.
+        mesh, passed: the times to pass through, its ends only where the steps adapt; the index of the last.
         edges, saved: of the steps so far; each saved array is (stages + 1, size).
         linearisation: the Jacobian in use; None where it must be taken anew.
         target: error of a step that adaptive steps aim at.
@@ -57,6 +57,7 @@ class TransientState:
     mesh: Array
     edges: list[float]
     saved: list[Array] = field(default_factory=list)
+    passed: int = 0
     linearisation: Linearisation | None = None
     rough: bool = False
     plain: bool = False
@@ -163,10 +164,9 @@ class TransientCollocation(CollocationMethod):
 
     def _step(self, state: TransientState, grid: Collocation) -> bool:
         """Try one step; True where it was accepted, and otherwise the next one is shorter."""
-        target = float(state.mesh[np.searchsorted(state.mesh, state.time * (1 + 1e-14), side="right")])
-        h = state.step
-        if state.time + 1.01 * h >= target:
-            h = target - state.time
+        target = float(state.mesh[state.passed + 1])
+        reaches = state.time + 1.01 * state.step >= target
+        h = target - state.time if reaches else state.step
         stages = self._solve(state, grid, h)
         shortest = SHORTEST * (self.end - self.begin)
         adaptive = self.options.dt is None and state.level == 0
@@ -187,21 +187,13 @@ class TransientCollocation(CollocationMethod):
         state.saved.append(values)
         state.unsteady = max(state.unsteady, error * (h > shortest))
         state.rate, state.values = last[1][-1], stages[-1].copy()
-        reached = (
-            state.time + h >= target * (1 - 1e-14) if target > 0 else abs(state.time + h - target) < 1e-14
-        )
-        state.time = target if reached or abs(state.time + h - target) < 1e-12 * abs(h) else state.time + h
+        state.time, state.passed = (target, state.passed + 1) if reaches else (state.time + h, state.passed)
         state.edges.append(state.time)
         state.roughness = max(state.roughness, float(grid.layout.tails(state.values).max(initial=0.0)))
         if adaptive:
-            state.step = (
-                h
-                if 1.0 <= factor < 1.4 and h == state.step
-                else min(max(h, state.step if factor >= 1 else h) * factor, 4 * h)
-            )
-        elif state.time < self.end:
-            following = state.mesh[np.searchsorted(state.mesh, state.time * (1 + 1e-14), side="right")]
-            state.step = float(following) - state.time
+            state.step = h if 1.0 <= factor < 1.4 else h * factor  # an equal step keeps its factorisations
+        elif reaches and state.time < self.end:
+            state.step = float(state.mesh[state.passed + 1]) - target
         return True
 
     def _solve(self, state: TransientState, grid: Collocation, h: float) -> Array | None:
@@ -218,7 +210,7 @@ class TransientCollocation(CollocationMethod):
                 middle = STAGES // 2
                 values = self.tableau.derivatives(guess, state.values, state.rate, h, grid.time_order or 1)
                 at = Linearisation(
-                    [v[middle].copy() for v in values], state.time + self.tableau.c[middle] * h, h
+                    [v[middle].copy() for v in values], state.time + float(self.tableau.c[middle]) * h, h
                 )
             try:
                 outcome = step(self.tableau, grid, begin, h, guess, at, tolerance)
@@ -345,8 +337,8 @@ class TransientCollocation(CollocationMethod):
     def _replace(self, state: TransientState, fresh: TransientState) -> None:
         """Take over the run of ``fresh``; levels and estimates stay."""
         for name in (
-            "axes", "values", "rate", "time", "step", "mesh", "edges", "saved", "linearisation", "rough",
-            "plain", "work", "roughness", "unsteady", "failed", "grid",
+            "axes", "values", "rate", "time", "step", "mesh", "passed", "edges", "saved", "linearisation",
+            "rough", "plain", "work", "roughness", "unsteady", "failed", "grid",
         ):  # fmt: skip
             setattr(state, name, getattr(fresh, name))
 
