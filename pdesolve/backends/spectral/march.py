@@ -56,7 +56,7 @@ class State:
 
 
 class FourierMarch(Method):
-    """Levels of ETDRK4 runs on Fourier series, each with 3/2 times the modes and half the time step."""
+    """Levels of ETDRK4 runs on Fourier series, each with half the time step and up to 3/2 times the modes."""
 
     @classmethod
     def reasons(cls, problem: Problem) -> list[str]:

@@ -20,12 +20,18 @@ from .transient import TransientCollocation
 class Spectral(Backend):
     """Fourier pseudo-spectral ETDRK4 for periodic evolution problems in one to three space dimensions.
 
-        û' = L û + N(û, t),   L diagonal (constant coefficients), N evaluated on the grid
+        û' = L û + N(û, t),   L a matrix for each mode (constant coefficients), N evaluated on the grid
 
-    Each level runs with 3/2 times the modes and half the time step of the one before. Their relative L2
-    difference over the saved times, plus the measured error of the interpolation in time, is the error
-    estimate; it estimates the *coarser* of the two, and the finer is returned. Once the highest third of
-    the modes is below 10 % of ``rtol``, the modes are held, and that share is added to the estimate.
+    Systems may be coupled in L, of second order in time (u_t becomes a hidden component), and hold unknowns
+    without a time derivative, such as a pressure or a stream function: these are eliminated mode by mode,
+    where one differentiation of the constraints in time is enough (`constraints`). A ``Value`` at a point
+    gives such an unknown its mean.
+
+    Each level runs with half the time step and up to 3/2 times the modes of the one before. Their relative
+    L2 difference over the saved times, plus the measured error of the interpolation in time, is the error
+    estimate; it estimates the *coarser* of the two, and the finer is returned. Once what lies beyond the
+    highest mode (extrapolated) is below 10 % of ``rtol``, the modes are held, and that share is added to
+    the estimate; where two differences in a row then show an order near four, the finer run is estimated.
 
     Args:
         n: grid points on each axis on the first level; None chooses by the decay of the spectrum.
@@ -39,8 +45,8 @@ class Spectral(Backend):
 
     Good values: the defaults; ``rtol=1e-11`` for references (round-off ends near 1e-13).
 
-    Fails where the solution leaves the smooth class (a shock without viscosity), and is slow where a
-    coupling of different unknowns, which stays in N, holds high derivatives.
+    Fails where the solution leaves the smooth class (a shock without viscosity), and is slow where terms
+    with variable coefficients, which stay in N, hold high derivatives.
 
     Sources: Cox & Matthews (2002), equations (26)-(29); Kassam & Trefethen (2005), section 2.
     """
