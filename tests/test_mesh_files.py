@@ -31,6 +31,8 @@ from pdesolve.declare.errors import (
 from pdesolve.declare.regions.mesh import EDGES, Mesh
 from pdesolve.declare.regions.region import Array
 from pdesolve.declare.regions.simplices import measures
+from pdesolve.declare.regions.surface import SurfaceRegion
+from pdesolve.declare.regions.surface_checks import checked_surface
 from pdesolve.declare.serialization import problem_from_json, problem_to_json
 
 DATA = Path(__file__).parent / "data"
@@ -64,7 +66,7 @@ def test_every_format_gives_the_rectangle(file: str) -> None:
 
 
 def test_middle_nodes_of_quadratic_tetrahedra_are_in_order() -> None:
-    """Each lies near the middle of its edge, off by no more than the height of an arc, 0.134 of an edge of 1."""
+    """Each lies near the middle of its edge, off by no more than an arc's height, 0.134 of an edge of 1."""
     mesh = load(DATA / "ball-quadratic.msh").region.mesh()
     assert mesh.is_quadratic
     for column, edge in enumerate(EDGES[3], start=4):
@@ -199,6 +201,17 @@ def test_a_file_that_was_cut_off_is_refused(scratch: Path, file: str, fraction: 
     assert domain.measure() == pytest.approx(load(DATA / file).measure(), rel=1e-12)
 
 
+def test_a_cut_in_the_last_cell_is_told(scratch: Path) -> None:
+    """meshio takes half a number for a number, and an unfinished section for a whole one."""
+    content = (DATA / "rectangle-22-ascii.msh").read_bytes()
+    end = content.index(b"$EndElements")
+    path = scratch / "cut.msh"
+    for last in range(end - 20, end + 12):
+        path.write_bytes(content[:last])
+        with pytest.raises(MeshFileError, match="cut off"):
+            load(path)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("file", ["rectangle-22-ascii.msh", "rectangle-41-ascii.msh", "rectangle.vtu"])
 @QUIET
@@ -313,6 +326,22 @@ def test_inside_is_where_the_winding_number_is_one(path: Path) -> None:
     inside = winding_number(points, facets.points[facets.cells_dict["triangle"]]) > 0.5
     np.testing.assert_array_equal(domain.contains(points), inside)
     np.testing.assert_array_equal(domain.distance(points) > 0, inside)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_signs_near_sharp_vertices_and_edges(seed: int) -> None:
+    """Needles and blades, around which the normal of the nearest triangle alone gives wrong signs."""
+    rng = np.random.default_rng(seed)
+    corners = rng.normal(size=(4, 3)) * 10 ** rng.uniform(-1, 0, 3)
+    sides = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
+    region = SurfaceRegion(
+        (x, y, z), *checked_surface(corners, sides, "test"), ("surface",), np.zeros(4, dtype=np.int64)
+    )
+    at = corners[rng.integers(0, 4, 400)]
+    points = at + rng.normal(size=(400, 3)) * 0.3 * np.ptp(corners, axis=0)
+    inside = np.abs(winding_number(points, corners[sides])) > 0.5
+    np.testing.assert_array_equal(region.distance(points) > 0, inside)
 
 
 def test_ball_against_the_sphere() -> None:

@@ -195,23 +195,19 @@ def normals_of(vertices: Array) -> Array:
 
 
 def closest_barycentric(points: Array, vertices: Array) -> Array:
-    """Barycentric coordinates (n, 3) of the place of each triangle (n, 3, 3) that is nearest to its point.
-
-    Coordinates that are zero up to round-off are zero, so that the feature can be told.
-    """
+    """Barycentric coordinates (n, 3) of the place of each triangle (n, 3, 3) that is nearest to its point,
+    exactly zero off the face, edge or vertex where it lies."""
     offset = points - vertices[:, 0]
     a, b = vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0]
     aa, ab, bb, oa, ob = _dot(a, a), _dot(a, b), _dot(b, b), _dot(offset, a), _dot(offset, b)
     whole = aa * bb - ab**2
     first, second = (bb * oa - ab * ob) / whole, (aa * ob - ab * oa) / whole
     best = np.column_stack([1 - first - second, first, second])
-    best[np.abs(best) < 1e-9] = 0.0
     off = np.flatnonzero((best < 0).any(axis=1))
     least = np.full(len(off), np.inf)
     for i, (j, k) in enumerate(CORNERS):  # the nearest place of each edge
         start, edge = vertices[off, j], vertices[off, k] - vertices[off, j]
         along = np.clip(_dot(points[off] - start, edge) / _dot(edge, edge), 0, 1)
-        along = np.where(along < 1e-9, 0.0, np.where(along > 1 - 1e-9, 1.0, along))
         gap = np.linalg.norm(points[off] - start - along[:, None] * edge, axis=1)
         nearer = gap < least
         least[nearer] = gap[nearer]
