@@ -11,7 +11,7 @@ from fem_cases import on_one_mesh, orders, quasilinear, t, x, y, z
 
 import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError
-from pdesolve.backends.fem import FEM
+from pdesolve.backends.fem import FEM, linear
 from pdesolve.declare import (
     Box,
     Dirichlet,
@@ -191,6 +191,21 @@ def test_a_vector_of_data_functions_is_used_as_given() -> None:
     points = problem.domain.cover(40)
     values = on_one_mesh(problem, size=1 / 3)(points)[:, 0]
     assert np.abs(values - (points**2).sum(axis=1)).max() < 1e-12
+
+
+def test_multigrid_and_factorisation_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    u = unknown("u", x, y, z)
+    problem = Problem(
+        "cube",
+        [u - u.diff(x, 2) - 2 * u.diff(y, 2) - u.diff(z, 2)],
+        Box((x, 0, 1), (y, 0, 1), (z, 0, 1)),
+        [Dirichlet(u, 0, on="left"), Neumann(u, 0, on=("right", "top", "bottom", "back", "front"))],
+    ).manufacture(u=sp.sin(x + 2 * y) * sp.exp(z))
+    answers = []
+    for least in (10**9, 0):
+        monkeypatch.setattr(linear, "MULTIGRID_FROM", least)
+        answers.append(on_one_mesh(problem, size=1 / 5)(problem.domain.cover(50)))
+    assert np.abs(answers[0] - answers[1]).max() < 1e-10
 
 
 # -- shapes --------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import scipy.sparse.linalg as spla
 
 from ...declare.domain import Array
 
-MULTIGRID_FROM = 20_000
+MULTIGRID_FROM = 5_000
 """Unknowns in three dimensions from which a direct factorisation fills in too much."""
 
 Solver = Callable[[Array], Array]
