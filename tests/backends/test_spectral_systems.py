@@ -16,7 +16,7 @@ from spectral_cases import drive, evaluate, line, relative_l2, t, u, v, x, y, z
 from pdesolve.backends.base import Context
 from pdesolve.backends.spectral import Spectral
 from pdesolve.backends.spectral.constraints import System, eliminate
-from pdesolve.backends.spectral.discretization import InconsistentInitialDataError
+from pdesolve.backends.spectral.discretization import InconsistentConstraintError
 from pdesolve.backends.spectral.fluxes import FirstOrder, conservative
 from pdesolve.backends.spectral.phi import phi_functions
 from pdesolve.checkpoint import pack, unpack
@@ -340,8 +340,21 @@ def test_initial_data_that_violate_a_constraint() -> None:
     kept = [c for c in problem.conditions if not (isinstance(c, Initial) and c.unknown == a)]
     broken = problem.replace(conditions=[Initial(a, sp.sin(x)), *kept])
     assert Spectral().supports(broken) == []
-    with pytest.raises(InconsistentInitialDataError, match="distance"):
+    with pytest.raises(InconsistentConstraintError, match="distance"):
         Spectral().start(broken, Context())
+
+
+def test_a_force_that_a_constraint_forbids() -> None:
+    """Δs = -w has no solution once a force changes the mean of w."""
+    problem = vorticity(STREAM, 1)
+    first, second = problem.equations.values()
+    for force, is_wrong in ((sp.cos(x) + t * sp.Rational(1, 10), True), (sp.cos(x + t), False)):
+        forced = problem.replace(equations=[first - force, second])
+        if is_wrong:
+            with pytest.raises(InconsistentConstraintError, match="the evolution"):
+                Spectral().start(forced, Context())
+        else:
+            Spectral().start(forced, Context())
 
 
 def test_resume_with_constraints_is_exact() -> None:

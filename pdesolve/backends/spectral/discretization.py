@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ import numpy as np
 from ...declare.domain import Array
 from ...declare.errors import PDESolveError
 from . import etdrk4
-from .constraints import ROUND_OFF, System, eliminate
-from .evolution import Evolution, Polynomial
+from .evolution import Evolution
 from .fourier import FourierGrid, Spectra, power, tail
-from .operators import Operator
+from .matrices import matrices
 
 CONSISTENT = 1e-6
 """Relative change up to which initial data are made to satisfy the constraints."""
@@ -22,27 +20,9 @@ RELIEF = 12
 """Iterations for the rate that damping leaves; each lowers it, by half at most."""
 
 
-class InconsistentInitialDataError(PDESolveError):
-    """The initial data violate a constraint, such as a velocity whose divergence is not zero."""
-
-
-@dataclass(frozen=True)
-class Matrices:
-    """What `Discretization` knows of L and of the constraints.
-
-    Attributes:
-        linear: (components, *modes) where it is diagonal, else (components, components, *modes).
-        forcing, response, direct: see `constraints.Reduced`.
-        restriction: (keep, shift) of the same; None without constraints on the state.
-        free: algebraic components whose mean nothing determines.
-    """
-
-    linear: Spectra
-    forcing: Operator
-    response: Operator
-    direct: Operator
-    restriction: tuple[Operator, Operator] | None = None
-    free: frozenset[int] = frozenset()
+class InconsistentConstraintError(PDESolveError):
+    """A constraint is violated by the initial data, such as a velocity whose divergence is not zero, or
+    cannot hold, such as ΔΨ = -ω under a force that changes the mean of ω."""
 
 
 class Discretization:
@@ -54,12 +34,11 @@ class Discretization:
 
     def __init__(self, evolution: Evolution, grid: FourierGrid) -> None:
         self.evolution, self.grid = evolution, grid
-        self.modes = (2 * grid.modes + 1,) * (grid.dimension - 1) + (grid.modes + 1,)
-        simple = not evolution.algebraic and not evolution.mass
-        matrices = self._simple() if simple else self._reduced()
-        self.linear, self.restriction = matrices.linear, matrices.restriction
-        self.forcing, self.response, self.direct = matrices.forcing, matrices.response, matrices.direct
-        self._check_free(matrices.free)
+        self.modes = grid.stored
+        found = matrices(evolution, grid)
+        self.linear, self.restriction = found.linear, found.restriction
+        self.forcing, self.response, self.direct = found.forcing, found.response, found.direct
+        self._check_free(found.free)
         self.stages = [evolution.compiled(terms) for terms in self._order()]
         self._multipliers = {
             orders: grid.multiplier(orders) for stage in self.stages for _, orders in stage.fields
@@ -68,85 +47,6 @@ class Discretization:
             evolution.components.index((k, 0)): (self._phases(point), value)
             for k, (point, value) in evolution.gauges.items()
         }
-
-    # -- matrices ----------------------------------------------------------------------------------
-
-    def _evaluate(self, polynomial: Polynomial) -> Any:
-        """Σ c (iκ)^orders, an array that broadcasts to the modes; real where it is."""
-        value: Any = sum(c * self.grid.multiplier(orders) for orders, c in polynomial.items())
-        return value if np.any(np.imag(value)) else np.real(value)
-
-    def _table(self, polynomials: Mapping[tuple[int, int], Polynomial], rows: int, columns: int) -> Spectra:
-        """The polynomials as matrices (modes, rows, columns)."""
-        table = np.zeros((*self.modes, rows, columns), dtype=np.complex128)
-        for (i, j), polynomial in polynomials.items():
-            table[..., i, j] = self._evaluate(polynomial)
-        return table.reshape(-1, rows, columns)
-
-    def _simple(self) -> Matrices:
-        """Without constraints and mass: the polynomials themselves."""
-        evolution = self.evolution
-        count = evolution.dynamic
-        linear = self._table(evolution.linear, count, count)
-        forcing = {place: self._evaluate(p) for place, p in evolution.forcing.items()}
-        none = Operator(0, self.modes, {})
-        return Matrices(_compact(linear, self.modes), Operator(count, self.modes, forcing), none, none)
-
-    def _reduced(self) -> Matrices:
-        """The mass inverted, the algebraic components eliminated."""
-        evolution = self.evolution
-        count, size, terms = evolution.dynamic, len(evolution.components), len(evolution.terms)
-        linear = self._table(evolution.linear, size, size)
-        forcing = self._table(evolution.forcing, size, terms)
-        if evolution.mass:
-            try:
-                inverse = np.linalg.inv(self._table(evolution.mass, count, count))
-            except np.linalg.LinAlgError:
-                raise ValueError(
-                    "the operator on the time derivatives vanishes for some wavenumber"
-                ) from None
-            linear[:, :count] = inverse @ linear[:, :count]
-            forcing[:, :count] = inverse @ forcing[:, :count]
-        d, a = slice(None, count), slice(count, None)
-        reduced = eliminate(
-            System(
-                L=linear[:, d, d],
-                F=linear[:, d, a],
-                P=forcing[:, d],
-                C=linear[:, a, d],
-                E=linear[:, a, a],
-                S=forcing[:, a],
-            )
-        )
-        for total, rate in ((reduced.forcing, reduced.forcing_rate), (reduced.direct, reduced.direct_rate)):
-            self._add_rates(total, rate)
-        if np.any(reduced.free[1:]):
-            k = evolution.components[count + int(np.flatnonzero(reduced.free[1:].any(axis=0))[0])][0]
-            name = evolution.problem.unknown_names[k]
-            raise ValueError(f"the equations, differentiated once in time, do not determine {name}")
-        if np.any(linear[0, d, a] * reduced.free[0]):
-            raise ValueError("the mean of an unknown acts on the others, and no equation fixes it")
-        keep, shift = (Operator.dense(m, self.modes) for m in (reduced.keep, reduced.shift))
-        return Matrices(
-            _compact(reduced.linear, self.modes),
-            Operator.dense(reduced.forcing, self.modes),
-            Operator.dense(reduced.response, self.modes),
-            Operator.dense(reduced.direct, self.modes),
-            restriction=None if _is_identity(keep) else (keep, shift),
-            free=frozenset(count + int(j) for j in np.flatnonzero(reduced.free[0])),
-        )
-
-    def _add_rates(self, total: Spectra, rate: Spectra) -> None:
-        """ê' as further terms: the time derivatives of known functions."""
-        size = max(np.abs(total).max(initial=0.0), np.abs(rate).max(initial=0.0))
-        for term in range(rate.shape[2]):
-            if np.abs(rate[:, :, term]).max(initial=0.0) <= ROUND_OFF * size:
-                continue
-            if term not in self.evolution.rates:
-                raise ValueError(
-                    "a constraint would have to be differentiated in time, and holds a non-linear term"
-                )
-            total[:, :, self.evolution.rates[term]] += rate[:, :, term]
 
     def _check_free(self, free: frozenset[int]) -> None:
         evolution = self.evolution
@@ -259,30 +159,44 @@ class Discretization:
         """The series of the initial data of the state, which satisfy the constraints.
 
         Raises:
-            InconsistentInitialDataError: they violate them by more than truncation explains.
+            InconsistentConstraintError: they violate them by more than truncation explains, or the other
+                equations lead away from them.
         """
         state = series(self.evolution, self.grid)
-        if self.restriction is None:
+        if self.evolution.algebraic == 0 or self.restriction is None:
             return state
         keep, shift = self.restriction
-        consistent = keep(state)
-        if shift.entries:
-            consistent = consistent + shift(self._terms(state, self.evolution.data.time))
-        dimension = self.grid.dimension
-        change = power(consistent - state, dimension).sum()
-        size = power(state, dimension).sum()
-        defect = float(np.sqrt(change / size)) if size > 0 else float(np.sqrt(change))
-        if defect > max(CONSISTENT, tail(state, dimension)):
-            problem = self.evolution.problem
-            dynamic = self.evolution.components[: len(state)]
-            names = [problem.unknown_names[k] for k, order in dynamic if not order]
-            raise InconsistentInitialDataError(
-                f"Problem {problem.name!r}, initial data of {', '.join(names)}",
-                "data that satisfy the equations without time derivatives",
-                f"a relative distance of {defect:.1e} from such data",
-                "Correct the data: a flow's initial velocity is free of divergence, for instance.",
-            )
+        terms = self._terms(state, self.evolution.data.time)
+        consistent = keep(state) + shift(terms)
+        self._require("the initial data", consistent - state, state)
+        self._check_direction(consistent)
         return consistent
+
+    def _check_direction(self, state: Spectra) -> None:
+        """The state stays on the constraints where they and the evolution leave no choice (mean modes)."""
+        assert self.restriction is not None
+        (keep, shift), rates = self.restriction, self.evolution.rates
+        start, end = self.evolution.problem.domain.bounds[-1]
+        for t in (start,) if shift.entries else (start, (start + end) / 2, end):
+            terms = self._terms(state, t)
+            change = etdrk4.apply(self.linear, state) + self.forcing(terms)
+            moved = np.zeros_like(terms)
+            for term, rate in rates.items():
+                moved[term] = terms[rate]
+            self._require("the evolution", change - keep(change) - shift(moved), change)
+
+    def _require(self, what: str, defect: Spectra, whole: Spectra) -> None:
+        dimension = self.grid.dimension
+        wrong, size = power(defect, dimension).sum(), power(whole, dimension).sum()
+        relative = float(np.sqrt(wrong / size)) if size > 0 else float(np.sqrt(wrong))
+        if relative > max(CONSISTENT, tail(whole, dimension)) and wrong > 1e-24:
+            raise InconsistentConstraintError(
+                f"Problem {self.evolution.problem.name!r}, {what}",
+                "the equations without time derivatives to hold",
+                f"a relative distance of {relative:.1e}",
+                "Correct data and sources: the initial velocity of a flow is free of divergence, for instance, "
+                "and a source has no mean where the mean is prescribed.",
+            )
 
     # -- scales ------------------------------------------------------------------------------------
 
@@ -346,19 +260,4 @@ def series(evolution: Evolution, grid: FourierGrid) -> Spectra:
     return grid.to_modes(np.stack([evolution.data.values(c, points).reshape(grid.shape) for c in dynamic]))
 
 
-def _compact(matrices: Spectra, modes: tuple[int, ...]) -> Spectra:
-    """(modes, n, n) as (n, *modes) where all are diagonal, else as (n, n, *modes); real where they are."""
-    n = matrices.shape[1]
-    rest = matrices * (1 - np.eye(n))
-    if np.abs(rest).max(initial=0.0) <= ROUND_OFF * np.abs(matrices).max(initial=0.0):
-        diagonal = np.diagonal(matrices, axis1=1, axis2=2)
-        return np.ascontiguousarray(diagonal.T).reshape(n, *modes)
-    blocks = np.ascontiguousarray(np.moveaxis(matrices, 0, -1)).reshape(n, n, *modes)
-    return blocks if blocks.imag.any() else np.ascontiguousarray(blocks.real)
-
-
-def _is_identity(operator: Operator) -> bool:
-    return all(i == j and np.ndim(e) == 0 and e == 1 for (i, j), e in operator.entries.items())
-
-
-__all__ = ["Discretization", "InconsistentInitialDataError"]
+__all__ = ["Discretization", "InconsistentConstraintError"]

@@ -73,8 +73,8 @@ def block_coefficients(linear: Spectra, step: float) -> Coefficients:
     return Coefficients(step, *arrays)
 
 
-def _times(function: np.ndarray[Any, Any], u: Spectra) -> Spectra:
-    """A function of hL applied to ``u``."""
+def apply(function: np.ndarray[Any, Any], u: Spectra) -> Spectra:
+    """A matrix for each mode, stored as `Coefficients` are, applied to ``u``."""
     if function.ndim == u.ndim:
         return np.asarray(function * u)
     result = function[:, 0] * u[0]
@@ -87,13 +87,13 @@ def advance(c: Coefficients, nonlinear: Callable[[Spectra, float], Spectra], u: 
     """One step from ``t`` to ``t + h``."""
     h = c.step
     n_u = nonlinear(u, t)
-    half_u = _times(c.half, u)
-    a = half_u + _times(c.stage, n_u)
+    half_u = apply(c.half, u)
+    a = half_u + apply(c.stage, n_u)
     n_a = nonlinear(a, t + h / 2)
-    b = half_u + _times(c.stage, n_a)
+    b = half_u + apply(c.stage, n_a)
     n_b = nonlinear(b, t + h / 2)
-    d = _times(c.half, a) + _times(c.stage, 2 * n_b - n_u)
+    d = apply(c.half, a) + apply(c.stage, 2 * n_b - n_u)
     n_d = nonlinear(d, t + h)
-    result = _times(c.full, u) + _times(c.first, n_u) + _times(c.last, n_d)
-    result += _times(c.middle, 2 * (n_a + n_b))
+    result = apply(c.full, u) + apply(c.first, n_u) + apply(c.last, n_d)
+    result += apply(c.middle, 2 * (n_a + n_b))
     return np.asarray(result)

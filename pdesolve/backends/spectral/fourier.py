@@ -109,6 +109,11 @@ class FourierGrid:
     def shape(self) -> tuple[int, ...]:
         return (self.n,) * self.dimension
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Shape of the stored modes."""
+        return (2 * self.modes + 1,) * (self.dimension - 1) + (self.modes + 1,)
+
     @cached_property
     def wavenumbers(self) -> list[Array]:
         """κ of each axis, 2π k / L."""
