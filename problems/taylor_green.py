@@ -105,7 +105,7 @@ def _space(viscosity: sp.Symbol, nu: Any, T: Any) -> Problem:
         ],
         parameters={viscosity: nu},
         unknowns=(u, v, w, p),
-        reference=Reference(backend="spectral", options={"rtol": 1e-6}, description="Fourier ETDRK4"),
+        reference=Reference(backend="spectral", options={"rtol": 1e-5}, description="Fourier ETDRK4"),
         vectors={"velocity": (u, v, w)},
         description="Taylor-Green vortices: three-dimensional flow that stretches its vortices.",
     )

@@ -13,7 +13,18 @@ import pytest
 import sympy as sp
 
 import pdesolve as pde
-from pdesolve.declare import Box, Dirichlet, Initial, Interval, Neumann, Problem, Robin, Time, coordinates, unknown
+from pdesolve.declare import (
+    Box,
+    Dirichlet,
+    Initial,
+    Interval,
+    Neumann,
+    Problem,
+    Robin,
+    Time,
+    coordinates,
+    unknown,
+)
 from pdesolve.solution import Solution
 from pdesolve.solution.norms import default_grid, relative
 

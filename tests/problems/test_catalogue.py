@@ -28,9 +28,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("burgers", {"nu": 0.1}),
     ("burgers-2d", {"nu": 0.02, "T": 2}),
     ("convection", {"beta": 50}),
+    ("backward-step", {"Re": 100}),
+    ("cylinder", {"variant": "2D-2"}),
     ("eikonal", {"eps": 0.5}),
     ("heat", {"nu": 1}),
     ("heat-2d", {"diffusivity": 1, "T": 2}),
+    ("heat-part", {"Bi": 0}),
     ("helmholtz", {"a1": 6, "a2": 6}),
     ("helmholtz", {"a1": 1.5, "k": 2}),
     ("kdv", {"variant": "two-soliton"}),
@@ -90,7 +93,7 @@ def test_no_parameter_is_ever_run_as_code(name: str, key: str, tmp_path: Path) -
 
 
 def test_flows_name_their_vector_and_equations() -> None:
-    for name in ("taylor-green", "kovasznay", "lid-driven-cavity"):
+    for name in ("taylor-green", "kovasznay", "lid-driven-cavity", "cylinder", "backward-step"):
         problem = catalogue(name)
         assert problem.vectors == {"velocity": problem.unknowns[:2]}
         assert list(problem.equations) == ["momentum x", "momentum y", "continuity"]
