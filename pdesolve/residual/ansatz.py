@@ -53,11 +53,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ansatz:
-    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly."""
+    """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly.
+
+    ``is_box`` is False where lifts and factors are products of distances.
+    """
 
     trials: tuple[Trial, ...]
     periodic: tuple[int, ...]
     exact: frozenset[str]
+    is_box: bool = True
 
     def is_exact(self, term: Term) -> bool:
         """True where the ansatz meets a condition's term at every parameter of the network."""
@@ -114,7 +118,7 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
                 trial, met = candidate, wanted
                 names.update(group.names)
         trials.append(trial)
-    return Ansatz(tuple(trials), periodic, frozenset(names))
+    return Ansatz(tuple(trials), periodic, frozenset(names), problem.domain.is_box)
 
 
 def _smooth_data(problem: Problem, unknown: sp.Expr) -> Iterator[tuple[Term, sp.Expr]]:
@@ -262,7 +266,9 @@ def trial_tables(
 
     def differentiate(expression: sp.Expr, index: tuple[int, ...]) -> sp.Expr:
         for x, count in zip(coordinates, index, strict=True):
-            expression = expression.diff(x, count) if count else expression
+            # SymPy simplifies derivatives of higher order, which takes seconds for products of distances.
+            for step in [count] if ansatz.is_box else [1] * count:
+                expression = expression.diff(x, step) if step else expression
         return expression
 
     plan = []

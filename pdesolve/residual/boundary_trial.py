@@ -35,6 +35,9 @@ MAX_PIECES = 12
 MAX_CURVES = 64
 """Parts of more curves stay rows without a closer look."""
 
+MAX_SETS = 4
+"""Most different data in one lift: the derivatives of the weights of five sets are unwieldy."""
+
 _MISMATCH = 1e-9  # relative to the size of the data
 _ON_CURVE = 1e-9  # relative to the size of the domain
 _POINTS = 64  # on each curve
@@ -76,7 +79,7 @@ def boundary_trial(problem: Problem, parts: Sequence[Part]) -> BoundaryTrial:
     pieces = [_Piece(part.term, curve, part.value) for part in parts for curve in part.curves]
     sets = _apart(_sets([piece for piece in pieces if shape.is_behind(piece.curve)], problem), shape)
     sets = [(value, _closed(members, shape)) for value, members in sets]
-    sets = [(value, members) for value, members in sets if members]
+    sets = [(value, members) for value, members in sets if members][:MAX_SETS]
     kept = [piece for _, members in sets for piece in members]
     carriers = dict.fromkeys(shape.distance(piece.curve) for piece in kept)
     if not kept or len(carriers) > MAX_PIECES:
