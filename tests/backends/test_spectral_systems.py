@@ -332,6 +332,9 @@ def test_an_unknown_that_only_a_differentiated_constraint_gives() -> None:
     conditions = [Initial(u, sp.sin(x)), Periodic(u), Periodic(v)]
     problem = Problem("servo", [u.diff(t) - v, u - sp.sin(x + t)], CIRCLE * Time(t, 0, 1), conditions)
     assert max(errors(problem, Spectral(rtol=1e-9), [sp.sin(x + t), sp.cos(x + t)])) < 1e-8
+    late = problem.replace(conditions=[Initial(u, sp.sin(2 * x)), Periodic(u), Periodic(v)])
+    with pytest.raises(InconsistentConstraintError, match="initial data"):
+        Spectral().start(late, Context())
 
 
 def test_initial_data_that_violate_a_constraint() -> None:

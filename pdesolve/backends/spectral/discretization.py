@@ -64,7 +64,8 @@ class Discretization:
     def _order(self) -> list[tuple[int, ...]]:
         """The terms in stages: an algebraic field must be known before a term needs it."""
         evolution = self.evolution
-        used = {j for _, j in (*self.forcing.entries, *self.direct.entries)}
+        operators = [self.forcing, self.direct, *(self.restriction or ())[1:]]
+        used = {j for operator in operators for _, j in operator.entries}
         needs = {}
         for j in used:
             places = [evolution.fields[s] for s in evolution.terms[j].free_symbols if s in evolution.fields]
@@ -194,8 +195,8 @@ class Discretization:
                 f"Problem {self.evolution.problem.name!r}, {what}",
                 "the equations without time derivatives to hold",
                 f"a relative distance of {relative:.1e}",
-                "Correct data and sources: the initial velocity of a flow is free of divergence, for instance, "
-                "and a source has no mean where the mean is prescribed.",
+                "Correct data and sources: the initial velocity of a flow is free of divergence; a source has "
+                "no mean where one is prescribed.",
             )
 
     # -- scales ------------------------------------------------------------------------------------

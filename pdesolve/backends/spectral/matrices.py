@@ -135,7 +135,9 @@ def _compact(matrices: Spectra, modes: tuple[int, ...]) -> Spectra:
 
 
 def _is_identity(operator: Operator) -> bool:
-    return all(i == j and np.ndim(e) == 0 and e == 1 for (i, j), e in operator.entries.items())
+    entries = operator.entries
+    ones = (i == j and np.ndim(entry) == 0 and entry == 1 for (i, j), entry in entries.items())
+    return len(entries) == operator.rows and all(ones)
 
 
 __all__ = ["Matrices", "matrices"]
