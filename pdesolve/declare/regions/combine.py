@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from ..errors import DisconnectedDomainError, EmptyDomainError, ExpressionTypeError, ShapeError
 from .box import FACE_NAMES, BoxRegion
-from .region import Region
+from .region import Array, Region
 from .shape import Ring, Shape, Side, nearest_edges
 
 ROUND_OFF = 1e-12
@@ -40,11 +39,14 @@ def combine(first: Region, second: Region, operation: str) -> Shape:
         raise ShapeError(who, f"the coordinates {a.plane}", str(b.plane), "Give both the same coordinates.")
     size = max(a.size, b.size)
     tolerance = ROUND_OFF * size
-    snapped = shapely.snap(a.polygon, b.polygon, tolerance)
+    snapped_a, snapped_b = a.polygon, b.polygon
+    if shapely.dwithin(a.boundary, b.boundary, tolerance):
+        snapped_a = shapely.snap(snapped_a, snapped_b, tolerance)
+        snapped_b = shapely.snap(snapped_b, snapped_a, tolerance)
     apply = {"|": shapely.union, "&": shapely.intersection, "-": shapely.difference}[operation]
     pieces = [
         piece
-        for piece in shapely.get_parts(apply(snapped, shapely.snap(b.polygon, snapped, tolerance)))
+        for piece in shapely.get_parts(apply(snapped_a, snapped_b))
         if piece.geom_type == "Polygon" and piece.area > tolerance * size
     ]
     if not pieces:
@@ -54,8 +56,8 @@ def combine(first: Region, second: Region, operation: str) -> Shape:
             who, "a connected region", f"{len(pieces)} pieces", "Declare a problem for each piece."
         )
     polygon = shapely.normalize(pieces[0])
-    rings = [polygon.exterior, *polygon.interiors]
-    return Shape(a.plane, tuple(_named_ring(ring, a, b, tolerance) for ring in rings))
+    rings = [shapely.get_coordinates(ring)[:-1] for ring in (polygon.exterior, *polygon.interiors)]
+    return Shape(a.plane, _named_rings(rings, a, b, tolerance))
 
 
 _REMEDY = {
@@ -99,13 +101,17 @@ def outline(region: Region, who: str) -> Shape:
     return Shape((region.axes[0].coordinate, region.axes[1].coordinate), (ring,))
 
 
-def _named_ring(ring: Any, a: Shape, b: Shape, tolerance: float) -> Ring:
-    """A ring of a result, each edge with the side of the operand's edge on which its middle lies."""
-    import shapely
-
-    points = shapely.get_coordinates(ring)[:-1]
-    middles = (points + np.roll(points, -1, axis=0)) / 2
-    (side_a, away_a), (side_b, away_b) = (nearest_edges(shape.edges, middles) for shape in (a, b))
-    is_of_a = away_a <= away_b + tolerance
-    sides = [a.sides[i] if own else b.sides[j] for i, j, own in zip(side_a, side_b, is_of_a, strict=True)]
-    return Ring(tuple((float(x), float(y)) for x, y in points), tuple(sides))
+def _named_rings(rings: list[Array], a: Shape, b: Shape, tolerance: float) -> tuple[Ring, ...]:
+    """The rings of a result, each edge with the side of the operand's edge on which its middle lies."""
+    middles = np.concatenate([(points + np.roll(points, -1, axis=0)) / 2 for points in rings])
+    side_a = nearest_edges(a.edges, middles, within=10 * tolerance)
+    others = np.flatnonzero(side_a < 0)
+    side_b = np.full(len(middles), -1)
+    side_b[others] = nearest_edges(b.edges, middles[others])
+    sides = [a.sides[i] if i >= 0 else b.sides[j] for i, j in zip(side_a, side_b, strict=True)]
+    named, start = [], 0
+    for points in rings:
+        own_sides = tuple(sides[start : start + len(points)])
+        named.append(Ring(tuple((float(x), float(y)) for x, y in points), own_sides))
+        start += len(points)
+    return tuple(named)

@@ -138,6 +138,17 @@ class Shape(Region):
         return tuple(runs)
 
     @cached_property
+    def touching_runs(self) -> tuple[tuple[int, int], ...]:
+        """For each run the one before it and the one after it on its ring."""
+        touching: list[tuple[int, int]] = []
+        ends = np.cumsum([len(ring.sides) for ring in self.rings])
+        ring_of = np.searchsorted(ends, [run[0] for run in self.runs], side="right")
+        for ring in range(len(self.rings)):
+            own = np.flatnonzero(ring_of == ring).tolist()
+            touching += zip([own[-1], *own[:-1]], [*own[1:], own[0]], strict=True)
+        return tuple(touching)
+
+    @cached_property
     def edge_normals(self) -> Array:
         """The outward unit normal (m, 2) of each edge."""
         along = self.edges[:, 1] - self.edges[:, 0]
@@ -180,7 +191,7 @@ class Shape(Region):
 
     def normals(self, points: Array, part: str) -> Array:
         members = self._members[part]
-        nearest = members[nearest_edges(self.edges[members], points)[0]]
+        nearest = members[nearest_edges(self.edges[members], points)]
         normals = self.edge_normals[nearest]
         chords = np.array([self.sides[i].ellipse or (np.nan,) * 4 for i in members])[
             np.searchsorted(members, nearest)
@@ -204,12 +215,13 @@ class Shape(Region):
     def distance(self, points: Array) -> Array:
         import shapely
 
-        away = shapely.distance(self._boundary, shapely.points(points))
+        away = shapely.distance(self.boundary, shapely.points(points))
         inside = shapely.contains_xy(self.polygon, points[:, 0], points[:, 1])
         return np.asarray(np.where(inside, away, -away))
 
     @cached_property
-    def _boundary(self) -> Any:
+    def boundary(self) -> Any:
+        """All rings as lines of shapely."""
         import shapely
 
         boundary = shapely.boundary(self.polygon)
@@ -308,10 +320,12 @@ def check_names(names: Iterable[Any], who: str) -> None:
             )
 
 
-def nearest_edges(edges: Array, points: Array) -> tuple[Indices, Array]:
-    """The edge (n,) of ``edges`` (m, 2, 2) that is nearest to each point (n, 2), and its distance (n,)."""
+def nearest_edges(edges: Array, points: Array, within: float | None = None) -> Indices:
+    """The edge (n,) of ``edges`` (m, 2, 2) nearest to each point (n, 2); -1 where none is near enough."""
     import shapely
 
     tree = shapely.STRtree(shapely.linestrings(edges))
-    found, away = tree.query_nearest(shapely.points(points), all_matches=False, return_distance=True)
-    return found[1], away
+    asked, found = tree.query_nearest(shapely.points(points), max_distance=within, all_matches=False)
+    nearest = np.full(len(points), -1, dtype=np.int64)
+    nearest[asked] = found
+    return nearest

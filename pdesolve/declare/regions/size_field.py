@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from .mesh import Indices
-from .region import Array, Mask
+from .region import Array
 from .shape import Shape
 
 CELLS = 32
@@ -17,6 +16,8 @@ GROWTH = 0.3
 """By how much edges may grow per unit of distance from where they must be short."""
 PER_TURN = 32
 """Edges along a full turn of a curve."""
+ENOUGH = 0.95
+"""Places that lower the field by less than 5 % are left out."""
 ACROSS_GAP = 2
 """Edges across the gap between two pieces of the boundary."""
 
@@ -61,20 +62,25 @@ def size_field(shape: Shape, size: float) -> SizeField:
         short = value < reference
         places.append(where[short])
         values.append(value[short])
-    where, value = _pruned(np.concatenate(places), np.concatenate(values))
+    where, value = _pruned(np.concatenate(places), np.concatenate(values), reference)
     ratio = size / reference
     return SizeField(size, where, value * ratio, GROWTH * ratio)
 
 
-def _pruned(places: Array, values: Array) -> tuple[Array, Array]:
+def _pruned(places: Array, values: Array, size: float) -> tuple[Array, Array]:
     """Only places that lower the field noticeably beyond what those with smaller values do."""
+    from scipy.spatial import cKDTree
+
     order = np.argsort(values, kind="stable")
     places, values = places[order], values[order]
+    tree = cKDTree(places)
     kept = np.ones(len(values), dtype=bool)
     for i in range(len(values)):
         if kept[i]:
-            reach = values[i] + GROWTH * np.linalg.norm(places[i + 1 :] - places[i], axis=1)
-            kept[i + 1 :] &= values[i + 1 :] < 0.95 * reach
+            near = np.array(tree.query_ball_point(places[i], (size / ENOUGH - values[i]) / GROWTH))
+            near = near[near > i]
+            reach = values[i] + GROWTH * np.linalg.norm(places[near] - places[i], axis=1)
+            kept[near] &= values[near] < ENOUGH * reach
     return places[kept], values[kept]
 
 
@@ -96,52 +102,47 @@ def _curvatures(shape: Shape, size: float) -> tuple[Array, Array]:
 
 
 def _gaps(shape: Shape, size: float) -> tuple[Array, Array]:
-    """Half the distance from points of the boundary to pieces opposite, as seen through the inside."""
-    piece, touching = _pieces(shape)
-    places, inward, own = _samples(shape, piece, size)
-    start, along = shape.edges[:, 0], shape.edges[:, 1] - shape.edges[:, 0]
-    squared = np.einsum("ek,ek->e", along, along)
-    gap = np.full(len(places), np.inf)
-    for block in _blocks(len(places), len(along)):
-        offset = places[block, None] - start  # (p, e, 2)
-        s = np.clip(np.einsum("pek,ek->pe", offset, along) / squared, 0.0, 1.0)
-        to = s[:, :, None] * along - offset  # from the place to the nearest point of the edge
-        away = np.linalg.norm(to, axis=2)
-        ahead = np.einsum("pek,pk->pe", to, inward[block])
-        opposite = ~touching[own[block][:, None], piece[None, :]]
-        facing = ahead > 0.1 * away
-        gap[block] = np.where(opposite & facing, away, np.inf).min(axis=1)
-        # On one curve: the diameter of the ball that touches the place and the curve opposite.
-        same = (own[block][:, None] == piece[None, :]) & (ahead > 1e-9 * shape.size)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ball = np.where(same, away**2 / ahead, np.inf)
-        gap[block] = np.minimum(gap[block], ball.min(axis=1))
-    return places, gap / ACROSS_GAP
-
-
-def _pieces(shape: Shape) -> tuple[Indices, Mask]:
-    """For each edge the number of the straight edge or curve it belongs to, and which of these touch."""
-    piece = np.empty(len(shape.sides), dtype=np.int64)
+    """Half the distance from points of the boundary to runs opposite, as seen through the inside."""
+    run_of = np.empty(len(shape.sides), dtype=np.int64)
     for number, run in enumerate(shape.runs):
-        piece[run] = number
-    touching = np.eye(len(shape.runs), dtype=bool)
-    start = 0
-    for ring in shape.rings:
-        around = piece[start : start + len(ring.sides)].tolist()
-        for one, following in pairwise([*around, around[0]]):
-            touching[one, following] = touching[following, one] = True
-        start += len(ring.sides)
-    return piece, touching
+        run_of[run] = number
+    lower, upper = shape.edges.min(axis=1), shape.edges.max(axis=1)
+    reach = ACROSS_GAP * size  # wider gaps do not matter
+    places, gaps = [], []
+    for number, (run, touching) in enumerate(zip(shape.runs, shape.touching_runs, strict=True)):
+        below, above = lower[run].min(axis=0) - reach, upper[run].max(axis=0) + reach
+        near = np.flatnonzero(np.all((lower <= above) & (upper >= below), axis=1))
+        own = run_of[near] == number
+        opposite = ~own & ~np.isin(run_of[near], touching)
+        where, inward = _samples(shape, run, size)
+        for block in _blocks(len(where), len(near)):
+            to = _to_edges(where[block], shape.edges[near])
+            away = np.linalg.norm(to, axis=2)
+            ahead = np.einsum("pek,pk->pe", to, inward[block])
+            gap = np.where(opposite & (ahead > 0.1 * away), away, np.inf)
+            # On one curve: the diameter of the ball that touches the place and the curve opposite.
+            same = own & (ahead > 1e-9 * shape.size)
+            gap[same] = away[same] ** 2 / ahead[same]
+            places.append(where[block])
+            gaps.append(gap.min(axis=1, initial=np.inf))
+    return np.concatenate(places), np.concatenate(gaps) / ACROSS_GAP
 
 
-def _samples(shape: Shape, piece: Indices, size: float) -> tuple[Array, Array, Indices]:
-    """Points on every edge, about ``size`` apart, with the inward normal and the number of the piece."""
-    lengths = np.linalg.norm(shape.edges[:, 1] - shape.edges[:, 0], axis=1)
-    counts = np.maximum(1, np.ceil(lengths / size)).astype(int)
-    edge = np.repeat(np.arange(len(counts)), counts + 1)
+def _to_edges(points: Array, edges: Array) -> Array:
+    """Vectors (n, m, 2) from each point to the nearest point of each edge."""
+    start, along = edges[:, 0], edges[:, 1] - edges[:, 0]
+    offset = points[:, None] - start
+    s = np.einsum("pek,ek->pe", offset, along) / np.einsum("ek,ek->e", along, along)
+    return np.asarray(np.clip(s, 0.0, 1.0)[:, :, None] * along - offset)
+
+
+def _samples(shape: Shape, run: Indices, size: float) -> tuple[Array, Array]:
+    """Points on the edges of a run, at their ends and about ``size`` apart, with the inward normals."""
+    edges = shape.edges[run]
+    counts = np.maximum(1, np.ceil(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1) / size)).astype(int)
+    edge = np.repeat(np.arange(len(run)), counts + 1)
     s = np.concatenate([np.linspace(0.0, 1.0, n + 1) for n in counts])[:, None]
-    places = (1 - s) * shape.edges[edge, 0] + s * shape.edges[edge, 1]
-    return places, -shape.edge_normals[edge], piece[edge]
+    return (1 - s) * edges[edge, 0] + s * edges[edge, 1], -shape.edge_normals[run][edge]
 
 
 def _blocks(rows: int, columns: int) -> list[slice]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ class Subdivision:
     Segment i leads from ``points[ends[i, 0]]`` to ``points[ends[i, 1]]`` along the run ``run[i]`` of the
     shape (a straight edge, or all chords of a curve), between the lengths ``arc[i]`` along it; the inside
     lies to its left. ``on_run`` is for each point the run inside which it lies; -1 for corners and inner
-    points.
+    points. ``wanted`` is the field at each point.
     """
 
     def __init__(self, shape: Shape, field: SizeField) -> None:
@@ -51,7 +50,8 @@ class Subdivision:
         self.run: Indices = np.concatenate(runs)
         self.arc: Array = np.concatenate(arcs)
         self.on_run: Indices = np.concatenate([np.full(len(corners), -1), *inner])
-        self.sharp_pairs, self.sharp_corners = self._sharp(corner_of)
+        self.wanted: Array = field(self.points)
+        self.sharp_codes, self.sharp_corners = self._sharp(corner_of)
 
     def _divide(self, run: int) -> Array:
         """Lengths along a run at which its segments begin and end, as the size field wants them."""
@@ -83,24 +83,26 @@ class Subdivision:
         lengths, line = self.lengths[run], self.lines[run]
         return np.stack([np.interp(arc, lengths, line[:, k]) for k in (0, 1)], axis=1)
 
-    def _sharp(self, corner_of: Indices) -> tuple[Mask, Mask]:
-        """Which runs meet at less than 60°, and at which points."""
+    def _sharp(self, corner_of: Indices) -> tuple[Indices, Mask]:
+        """Codes of the pairs of runs that meet at less than 60°, and the points where they do."""
         n = len(self.lines)
-        pairs, corners = np.zeros((n, n), dtype=bool), np.zeros(int(corner_of.max()) + 1, dtype=bool)
-        start = 0
-        for ring in self.shape.rings:
-            edges = np.arange(start, start + len(ring.sides))
-            start += len(ring.sides)
-            around = [i for i in range(n) if edges[0] <= self.shape.runs[i][0] <= edges[-1]]
-            for one, following in pairwise([*around, around[0]]):
-                arriving = self.lines[one][-2] - self.lines[one][-1]
-                leaving = self.lines[following][1] - self.lines[following][0]
-                cosine = arriving @ leaving / np.linalg.norm(arriving) / np.linalg.norm(leaving)
-                is_convex = leaving[0] * arriving[1] - leaving[1] * arriving[0] > 0
-                if is_convex and cosine > math.cos(SHARP) + 1e-9:
-                    pairs[one, following] = pairs[following, one] = True
-                    corners[corner_of[one, 1]] = True
-        return pairs, corners
+        codes: list[int] = []
+        corners = np.zeros(int(corner_of.max()) + 1, dtype=bool)
+        for one, (_, following) in enumerate(self.shape.touching_runs):
+            arriving = self.lines[one][-2] - self.lines[one][-1]
+            leaving = self.lines[following][1] - self.lines[following][0]
+            cosine = arriving @ leaving / np.linalg.norm(arriving) / np.linalg.norm(leaving)
+            is_convex = leaving[0] * arriving[1] - leaving[1] * arriving[0] > 0
+            if is_convex and cosine > math.cos(SHARP) + 1e-9:
+                codes += [one * n + following, following * n + one]
+                corners[corner_of[one, 1]] = True
+        return np.array(codes, dtype=np.int64), corners
+
+    def meet_sharply(self, one: Indices, other: Indices) -> Mask:
+        """Whether points lie on two runs that meet at less than 60°."""
+        runs = self.on_run[one], self.on_run[other]
+        codes = runs[0] * len(self.lines) + runs[1]
+        return np.asarray((runs[0] >= 0) & (runs[1] >= 0) & np.isin(codes, self.sharp_codes))
 
     # -- change ----------------------------------------------------------------------------------------
 
@@ -108,6 +110,7 @@ class Subdivision:
         """More points inside."""
         self.points = np.concatenate([self.points, points])
         self.on_run = np.concatenate([self.on_run, np.full(len(points), -1)])
+        self.wanted = np.concatenate([self.wanted, self.field(points)])
 
     def split(self, which: Mask) -> None:
         """Put a new point into each of these segments, near its middle."""
@@ -119,6 +122,7 @@ class Subdivision:
         points = np.concatenate([self._at(self.run[i], arc[k : k + 1]) for k, i in enumerate(old)])
         self.points = np.concatenate([self.points, points])
         self.on_run = np.concatenate([self.on_run, self.run[old]])
+        self.wanted = np.concatenate([self.wanted, self.field(points)])
         self.ends = np.concatenate([self.ends, np.column_stack([new, self.ends[old, 1]])])
         self.arc = np.concatenate([self.arc, np.column_stack([arc, self.arc[old, 1]])])
         self.run = np.concatenate([self.run, self.run[old]])

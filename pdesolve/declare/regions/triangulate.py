@@ -157,7 +157,7 @@ def _centers_of_bad(work: Subdivision, cells: Indices) -> tuple[Array, Mask]:
     lengths = np.linalg.norm(sides, axis=2)
     shortest = np.argmin(lengths, axis=1)
     least = lengths[np.arange(len(cells)), shortest]
-    wanted = work.field(corners.mean(axis=1)) / math.sqrt(3) * OVERSIZE
+    wanted = work.wanted[cells].mean(axis=1) / math.sqrt(3) * OVERSIZE
     is_large = radius > wanted
     is_thin = (least < 2 * math.sin(ANGLE) * radius) & ~_is_cut_by_sharp_corner(work, cells, shortest)
     bad = np.flatnonzero(is_large | is_thin)
@@ -183,8 +183,7 @@ def _circumcircles(corners: Array) -> tuple[Array, Array]:
 def _is_cut_by_sharp_corner(work: Subdivision, cells: Indices, shortest: Indices) -> Mask:
     """Triangles whose shortest side joins two runs that meet at less than 60°: no split can help them."""
     index = np.arange(len(cells))
-    one, other = (work.on_run[cells[index, (shortest + k) % 3]] for k in (1, 2))
-    return np.asarray((one >= 0) & (other >= 0) & work.sharp_pairs[one, other])
+    return work.meet_sharply(*(cells[index, (shortest + k) % 3] for k in (1, 2)))
 
 
 def _segments_near(work: Subdivision, points: Array) -> list[list[int]]:
@@ -224,7 +223,8 @@ def _smooth(work: Subdivision) -> None:
         cells = _delaunay(work)
         corners = work.points[cells]
         centers = corners.mean(axis=1)
-        weight = _signed_areas(corners) / work.field(centers) ** 3  # evens out relative to the wanted size
+        # Area relative to what is wanted, so that a mesh that grows as it should is left alone.
+        weight = _signed_areas(corners) / work.wanted[cells].mean(axis=1) ** 3
         around, count = cells.ravel(), len(work.points)
         total = np.bincount(around, np.repeat(weight, 3), count)
         sums = [np.bincount(around, np.repeat(weight * c, 3), count) for c in centers.T]
@@ -234,6 +234,7 @@ def _smooth(work: Subdivision) -> None:
         near = np.array([bool(s) for s in _segments_near(work, work.points[inner])], dtype=bool)
         back = np.flatnonzero(inner)[near]  # would split a segment of the boundary
         work.points[back] = before[back]
+    work.wanted[inner] = work.field(work.points[inner])
 
 
 def _checked(work: Subdivision, cells: Indices) -> Mesh:
