@@ -195,8 +195,8 @@ class Discretization:
                 f"Problem {self.evolution.problem.name!r}, {what}",
                 "the equations without time derivatives to hold",
                 f"a relative distance of {relative:.1e}",
-                "Correct data and sources: the initial velocity of a flow is free of divergence; a source has "
-                "no mean where one is prescribed.",
+                "Correct data and sources: the initial velocity of a flow is free of divergence, "
+                "and a source has no mean where one is prescribed.",
             )
 
     # -- scales ------------------------------------------------------------------------------------
