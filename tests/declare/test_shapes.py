@@ -403,6 +403,24 @@ def test_distance_to_circles() -> None:
     np.testing.assert_allclose(RING.distance(points), expected, atol=2 * pi**2 / (2 * 512**2) + 1e-12)
 
 
+def test_points_between_chord_and_curve_belong_to_the_domain() -> None:
+    angles = np.linspace(0, 2 * pi, 1001) + 1e-3
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    lens_edge = circle[np.abs(angles - pi) < pi / 3 - 0.01] + (1, 0)  # of the right disk, inside the left one
+    for domain, points in (
+        (RING, 2 * circle),
+        (RING, circle),
+        (ELLIPSE, circle * (3, 0.5) + (1, -1)),
+        (LENS, lens_edge),
+    ):
+        assert domain.contains(points).all()
+        center = points.mean(axis=0) if domain is not LENS else np.array([0.5, 0.0])
+        beyond = center + (points - center) * (1 + 1e-6 if points is not circle else 1 - 1e-4)
+        assert not domain.contains(beyond).any()
+    half = disk() & pde.Box((x, -2, 2), (y, 0, 2))
+    assert not half.contains(np.array([[0.3, -1e-6], [0.0, 1 + 1e-6]])).any()  # straight edges have no slack
+
+
 def test_corners_belong_to_the_closed_domain() -> None:
     corners = TRIANGLE.region.edges[:, 0]
     assert TRIANGLE.contains(corners).all()

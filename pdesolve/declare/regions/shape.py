@@ -193,9 +193,7 @@ class Shape(Region):
         members = self._members[part]
         nearest = members[nearest_edges(self.edges[members], points)]
         normals = self.edge_normals[nearest]
-        chords = np.array([self.sides[i].ellipse or (np.nan,) * 4 for i in members])[
-            np.searchsorted(members, nearest)
-        ]
+        chords = self._ellipses[nearest]
         curved = np.isfinite(chords[:, 0])
         center, radii = chords[curved, :2], chords[curved, 2:]
         gradient = (points[curved] - center) / radii**2
@@ -205,12 +203,33 @@ class Shape(Region):
         return normals
 
     def contains(self, points: Array, tolerance: float = 1e-12) -> Mask:
+        """True inside, up to ``tolerance`` times the size, and between a chord and its curve."""
         import shapely
 
         inside = shapely.contains_xy(self.polygon, points[:, 0], points[:, 1])
-        near = shapely.dwithin(self.polygon, shapely.points(points[~inside]), tolerance * self.size)
-        inside[~inside] = near
+        slack = tolerance * self.size
+        outside = np.flatnonzero(~inside)
+        geometries = shapely.points(points[outside])
+        inside[outside] = shapely.dwithin(self.polygon, geometries, slack)
+        if np.any(np.isfinite(self._ellipses)):
+            near = outside[shapely.dwithin(self.polygon, geometries, slack + self._sagitta)]
+            x0, y0, a, b = self._ellipses[nearest_edges(self.edges, points[near])].T
+            level = np.hypot((points[near, 0] - x0) / a, (points[near, 1] - y0) / b)
+            inside[near] |= level <= 1 + slack / np.maximum(a, b)  # never of a straight edge: NaN
         return np.asarray(inside)
+
+    @cached_property
+    def _ellipses(self) -> Array:
+        """The ellipse (m, 4) of each edge; NaN for straight ones."""
+        return np.array([side.ellipse or (np.nan,) * 4 for side in self.sides])
+
+    @cached_property
+    def _sagitta(self) -> float:
+        """An upper bound of the distance between a chord and its curve."""
+        lengths = np.linalg.norm(self.edges[:, 1] - self.edges[:, 0], axis=1)
+        a, b = self._ellipses[:, 2:].T
+        flattest = np.minimum(a, b) ** 2 / np.maximum(a, b)  # the least radius of curvature
+        return float(np.nanmax(np.minimum(lengths**2 / (4 * flattest), lengths)))
 
     def distance(self, points: Array) -> Array:
         import shapely
