@@ -7,6 +7,7 @@ import sympy as sp
 
 import pdesolve as pde
 from pdesolve.backends.pinn import PINN, RAD
+from pdesolve.conformance import BackendConformance
 
 x, y, t = pde.coordinates("x y t")
 u, v = pde.unknown("u", x, y), pde.unknown("v", x, y, t)
@@ -110,3 +111,15 @@ def test_heat_on_a_disk_with_exact_initial_and_boundary_data():
     assert solution.error().relative_l2 < 1e-4
     points = np.column_stack([circle((1, 0), 2), np.linspace(0, 1, 101)])
     assert np.abs(solution.values(points)[:, 0] - points[:, 0] * points[:, 2]).max() < 1e-10
+
+
+class TestPINNOnAShape(BackendConformance):
+    """Checkpoints, files and derivatives where the trial function holds distances, with a row on a curve."""
+
+    backend = PINN(width=8, depth=2, points=200, points_boundary=40, adam_steps=30, compile=False)
+    steps = 120
+    tolerance = 1e-3
+
+    def problem(self):
+        conditions = [pde.Dirichlet(u, 0, on=SIDES), pde.Neumann(u, outward_flux(WAVE), on="hole")]
+        return poisson("neumann hole", HOLE, conditions, WAVE)
