@@ -233,7 +233,7 @@ class SteadyCollocation(CollocationMethod):
         axes, tail = list(grid.axes), float(grid.layout.tails(state.values).max(initial=0.0))
         if state.sharpened and tail > state.tail:
             axes = grid_axes(self.structure, n)  # gathered points were of no use
-        elif tail > self.unresolved and (tail < state.tail or not state.sharpened):
+        elif self.options.n is None and tail > self.unresolved and (tail < state.tail or not state.sharpened):
             axes, state.sharpened = self.sharpened(axes, state.values), True
         state.tail = tail
         finer = Collocation(self.structure, [a.with_points(self.finer(n)) for a in axes])

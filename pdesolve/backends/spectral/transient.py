@@ -22,6 +22,8 @@ from .steps import Steps, lagrange, top_coefficients
 
 NEWTON = 1e-3
 """Accuracy of the Newton iterations, times rtol."""
+FLOOR = 1e-12
+"""Least error that adaptive steps aim at; below, round-off would rule them."""
 SHORTEST = 1e-10
 """Least step, in units of the whole time."""
 FALL = 0.4
@@ -176,12 +178,16 @@ class TransientCollocation(CollocationMethod):
             error = self._error(grid, values)
             factor = 1.0
             if adaptive:
-                ratio = self.options.rtol / max(error, 1e-300)
+                ratio = max(self.options.rtol, FLOOR) / max(error, 1e-300)
                 factor = float(np.clip(0.9 * ratio ** (1 / (STAGES + 1)), 0.1, 4.0))
         if stages is None or (adaptive and factor < 0.8 and h > shortest):
             state.step, state.linearisation = max(h * max(factor, 0.1), shortest), None
             if h <= shortest:
                 state.failed = f"Newton's method fails at t = {state.time:.6g} however short the step"
+            return False
+        if len(state.saved) >= self.options.max_steps:
+            reached = f"t = {state.time:.6g} with steps that aim at rtol={self.options.rtol:g}"
+            state.failed = f"max_steps={self.options.max_steps} lead no further than {reached}"
             return False
         last = self.tableau.derivatives(stages, state.values, state.rate, h, grid.time_order or 1)
         state.saved.append(values)
@@ -200,7 +206,7 @@ class TransientCollocation(CollocationMethod):
         """Stage values of a step; the Jacobian is taken anew where the frozen one does not do."""
         guess = self._guess(state, h)
         begin = (state.time, state.values, state.rate)
-        tolerance = NEWTON * self.options.rtol
+        tolerance = NEWTON * max(self.options.rtol, 10 * FLOOR)
         at = state.linearisation
         if at is not None and abs(at.step - h) > 1e-9 * h:
             at = None
@@ -285,7 +291,7 @@ class TransientCollocation(CollocationMethod):
 
     def _give_up(self, state: TransientState) -> Progress:
         """A step failed: try the first level without maps, else end."""
-        if state.level == 0 and not state.plain:
+        if state.level == 0 and not state.plain and len(state.saved) < self.options.max_steps:
             self._again(state, grid_axes(self.structure, self._points(state)), True, state.rough)
             return Progress(1.0, message=self._stage(state))
         return Progress(1.0, status=Status.STAGNATED, message=state.failed)
