@@ -88,7 +88,7 @@ def burgers() -> Record:
 def cavity(reynolds: int) -> Record:
     """Extrema on the centre lines against Botella & Peyret (Re = 400: Ghia et al.)."""
     solution, record = timed(
-        pde.catalogue("lid-driven-cavity", Re=reynolds), "fem", graded=True, size=1 / 12, rtol=1e-3
+        pde.catalogue("lid-driven-cavity", Re=reynolds), "fem", graded=True, rtol=1e-3, ignore=("p",)
     )
     line, half = np.linspace(0, 1, 4001), np.full(4001, 0.5)
     u = solution(np.stack([half, line], axis=1))[:, 0]

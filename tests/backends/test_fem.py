@@ -112,6 +112,18 @@ def test_a_tolerance_out_of_reach_says_why() -> None:
     assert solution.status is Status.STAGNATED and "max_unknowns=3000" in solution.message
 
 
+def test_the_largest_error_counts_but_for_what_is_ignored() -> None:
+    problem = pde.catalogue("kovasznay")
+    strict = solve(problem, FEM(size=1 / 4, max_levels=3, rtol=1e-6), progress=False)
+    loose = solve(problem, FEM(size=1 / 4, max_levels=3, rtol=1e-6, ignore=("p",)), progress=False)
+    assert strict.error_estimate is not None and loose.error_estimate is not None
+    assert "of p" in strict.message and "(p left out)" in loose.message
+    assert loose.error_estimate < strict.error_estimate / 3
+    assert strict.error().relative_l2 < 2 * strict.error_estimate
+    (reason,) = FEM(ignore=("q",)).supports(problem)
+    assert "u, v, p" in reason
+
+
 def test_the_condition_declared_first_holds_at_a_corner() -> None:
     u = unknown("u", x, y)
     faces = [Dirichlet(u, 1, on="top"), Dirichlet(u, 0, on=("left", "right", "bottom"))]
@@ -269,7 +281,15 @@ def test_problems_without_this_weak_form_are_refused_in_words() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"degree": 3}, {"size": -1.0}, {"scheme": "rk4"}, {"rtol": 0}, {"max_levels": 0}, {"graded": 1}],
+    [
+        {"degree": 3},
+        {"size": -1.0},
+        {"scheme": "rk4"},
+        {"rtol": 0},
+        {"max_levels": 0},
+        {"graded": 1},
+        {"ignore": 1},
+    ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(BackendOptionError):

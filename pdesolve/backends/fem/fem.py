@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -51,7 +51,7 @@ class State:
         level: number of the mesh in use, each with half the edge length (and time step) of the one before.
         iterate, march: the level under way, of a steady or a transient problem.
         answer: the finest finished level.
-        differences: relative L2 distance between successive levels, each the largest of the unknowns.
+        differences: relative L2 distances between successive levels, one for each unknown.
         estimate: of the relative error of the finest level.
         halvings: of the time step, beyond those that come with levels, after runs that failed.
     """
@@ -60,7 +60,7 @@ class State:
     iterate: Iterate | None = None
     march: March | None = None
     answer: Level | None = None
-    differences: list[float] = field(default_factory=list)
+    differences: list[list[float]] = field(default_factory=list)
     estimate: float | None = None
     halvings: int = 0
     note: str = ""
@@ -77,10 +77,8 @@ class FEM(Backend):
     declared equations, the exact Jacobian too (`pdesolve.backends.fem.weak`). Meshes are refined uniformly,
     time steps halved with them, until the estimated error meets ``rtol``.
 
-    The error estimate of a level is its distance d to the level before over 2^q - 1, with the observed order
-    q of three levels (q = 1 of two): relative L2, the largest of the unknowns. Pressures are left out of it,
-    as they need not be square-integrable (at the corners of a driven cavity they are not); their distance
-    stands in the message.
+    The error estimate of a level is its distance d to the level before over 2^q - 1, with the observed order q
+    of three levels (q = 1 of two), for each unknown in relative L2; the largest counts.
 
     Attributes:
         degree: polynomials of degree 1 or 2 (2 for flows; the pressure has degree 1).
@@ -91,6 +89,8 @@ class FEM(Backend):
         dt: time step of the first level; by default 1/16 of the time.
         scheme: "implicit-euler", "sdirk2" or "sdirk3", of orders 1, 2, 3.
         rtol: relative error that refinement aims at.
+        ignore: names of unknowns left out of the estimate: the pressure of a cavity whose lid jumps at the
+            corners is not square-integrable, and no mesh would do.
         max_levels: most meshes; 1 gives no error estimate.
         max_unknowns: most degrees of freedom.
         saved: most states kept of a run in time, for interpolation between them.
@@ -109,6 +109,7 @@ class FEM(Backend):
     dt: float | None = None
     scheme: str = "sdirk2"
     rtol: float = 1e-3
+    ignore: tuple[str, ...] = ()
     max_levels: int = 8
     max_unknowns: int = 150_000
     saved: int = 256
@@ -131,6 +132,11 @@ class FEM(Backend):
         self.require_positive("rtol", *(name for name in ("size", "dt") if getattr(self, name) is not None))
         self.require_count("max_levels", "max_unknowns")
         self.require_count("saved", least=2)
+        if isinstance(self.ignore, str | list):  # as a command line or a file gives it
+            object.__setattr__(
+                self, "ignore", (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
+            )
+        self.require("ignore", isinstance(self.ignore, tuple), "a tuple of names of unknowns")
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -148,6 +154,10 @@ class FEM(Backend):
             reasons.append("a pressure takes elements of one degree less than the velocity: use degree=2")
         if self.graded and not problem.domain.is_box:
             reasons.append("graded=True spaces the nodes of boxes; another domain brings its own grading")
+        strange = [name for name in self.ignore if name not in problem.unknown_names]
+        if strange or len(self.ignore) == len(problem.unknowns):
+            names = ", ".join(problem.unknown_names)
+            reasons.append(f"ignore={self.ignore} must name some, not all, of the unknowns {names}")
         return reasons
 
     def start(self, problem: Problem, context: Context) -> State:
@@ -261,19 +271,8 @@ class FEM(Backend):
         after = self.field(state)
         note = ""
         if before is not None:
-            distances = self._distances(before, after)
-            names = state.form.problem.unknown_names
-            counted = [d for k, d in enumerate(distances) if k not in state.form.multipliers]
-            state.differences.append(max(counted))
-            note = "".join(
-                f"; {names[k]} differs by {distances[k]:.1e}" for k in sorted(state.form.multipliers)
-            )
-            state.estimate, order = _extrapolate(state.differences, self.degree + 1)
-            note = (
-                f"error estimate {state.estimate:.1e}"
-                + (f", observed order {order:.1f}" if order else "")
-                + note
-            )
+            state.differences.append(self._distances(before, after))
+            state.estimate, note = self._estimate(state)
         state.note = f"{after.space.size} unknowns" + (f", {note}" if note else "")
         status, why = self._verdict(state, after)
         if status is not None:
@@ -291,6 +290,17 @@ class FEM(Backend):
         if field.space.size * 2**field.space.dimension > self.max_unknowns:
             return Status.STAGNATED, f"{state.note}; max_unknowns={self.max_unknowns} allows no finer mesh"
         return None, state.note
+
+    def _estimate(self, state: State) -> tuple[float, str]:
+        """The largest error of the unknowns that count, and what is to be said of it."""
+        names = state.form.problem.unknown_names
+        found = [_extrapolate(row, self.degree + 1) for row in zip(*state.differences, strict=True)]
+        counted = {name: e for name, e in zip(names, found, strict=True) if name not in self.ignore}
+        worst = max(counted, key=lambda name: counted[name][0])
+        estimate, order = counted[worst]
+        of = f" of {worst}" if len(names) > 1 else ""
+        note = f"error estimate{of} {estimate:.1e}" + (f", observed order {order:.1f}" if order else "")
+        return estimate, note + (f" ({', '.join(self.ignore)} left out)" if self.ignore else "")
 
     def _distances(self, before: FEMField, after: FEMField) -> list[float]:
         """Relative L2 distance of two levels, for each unknown, over the times that both have saved."""
@@ -354,7 +364,7 @@ def _nodes(bounds: tuple[float, float], count: int, graded: bool) -> Array:
     return np.asarray(nodes)
 
 
-def _extrapolate(differences: list[float], highest: float) -> tuple[float, float | None]:
+def _extrapolate(differences: Sequence[float], highest: float) -> tuple[float, float | None]:
     """Error of the finest level and the observed order, from the distances between successive levels."""
     last = differences[-1]
     if len(differences) < 2 or last == 0 or differences[-2] <= 0:

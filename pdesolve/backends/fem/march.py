@@ -103,7 +103,7 @@ class Stepper:
             step = self._solver(march, values, moment)(-residual[free])
             values[free] += step
             change = float(np.abs(step).max(initial=0.0))
-            # One step solves a system whose matrix never changes; else the second step tells how fast it goes.
+            # One step solves a system whose matrix never changes; else the second tells the speed.
             contraction = change / before if iteration else (0.0 if system.is_affine else 1.0)
             rest = change * contraction / (1 - contraction) if contraction < 1 else np.inf
             if rest <= TOLERANCE * float(np.abs(values).max(initial=0.0)):
