@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from pdesolve import solve
 from pdesolve.declare import Dirichlet, Initial, Problem, Value
 from pdesolve.declare.errors import ParameterValueError
 from pdesolve.problems import ProblemVariantError, catalogue
@@ -103,3 +104,42 @@ def test_published_extrema_lie_in_the_cavity_and_grow_with_the_reynolds_number()
         assert few.u_min > many.u_min and few.v_max < many.v_max and few.v_min > many.v_min
         assert few.y_u_min > many.y_u_min and few.x_v_max > many.x_v_max and few.x_v_min < many.x_v_min
     assert CENTRE_LINE_EXTREMA[1000][::2] == (-0.3885698, 0.3769447, -0.5270771, ordered[2].source)
+
+
+@pytest.mark.parametrize("variant", ["forced", "decaying"])
+def test_flow_on_the_torus_changes_its_energy_as_force_and_friction_do(variant: str) -> None:
+    """dE/dt = ∫ ψ f - ν ∫ ω² with E = ½ ∫ |∇ψ|² = ½ ∫ ψ ω: what none of the equations says itself."""
+    problem = catalogue("navier-stokes-torus", variant=variant, T=1).replace(reference=None)
+    solution = solve(problem, "spectral", rtol=1e-7)
+    nodes = np.arange(48) / 48
+    x, y = (g.ravel() for g in np.meshgrid(nodes, nodes, indexing="ij"))
+    phase = 2 * np.pi * (x + y)
+    force = (np.sin(phase) + np.cos(phase)) / 10 if variant == "forced" else 0 * x
+    shares, weights = np.polynomial.legendre.leggauss(10)
+
+    def at(t: float) -> tuple[Any, Any]:
+        omega, psi = solution(np.stack([x, y, 0 * x + t], axis=1)).T
+        return omega, psi - psi.mean()
+
+    def energy(t: float) -> float:
+        omega, psi = at(t)
+        return float(np.mean(psi * omega)) / 2
+
+    work, friction = 0.0, 0.0
+    for share, weight in zip(shares, weights, strict=True):
+        omega, psi = at((share + 1) / 2)
+        work += weight / 2 * float(np.mean(psi * force))
+        friction += weight / 2 * float(np.mean(omega**2)) / 1000
+    assert energy(1) - energy(0) == pytest.approx(work - friction, abs=1e-9)
+    assert friction > 1e-4 and abs(work) > 1e-4 * (variant == "forced")
+
+
+@pytest.mark.slow
+def test_the_pressure_of_taylor_green_in_space_is_that_of_the_docstring() -> None:
+    problem = catalogue("taylor-green", dimension=3, T=0.1).replace(reference=None)
+    solution = solve(problem, "spectral", rtol=1e-5)
+    points = np.random.default_rng(0).uniform(0, 2 * np.pi, (50, 4))
+    points[:, 3] = 0
+    x, y, z, _ = points.T
+    pressure = (np.cos(2 * x) + np.cos(2 * y)) * (np.cos(2 * z) + 2) / 16 - 3 / 8  # zero at the origin
+    assert solution(points)[:, 3] == pytest.approx(pressure, abs=1e-10)

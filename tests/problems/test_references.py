@@ -155,6 +155,7 @@ COMPUTED = [
     ("kdv", {}, 1e-8),
     ("kuramoto-sivashinsky", {}, 1e-8),
     ("allen-cahn", {"variant": "smooth"}, 1e-8),
+    ("navier-stokes-torus", {}, 1e-8),
     pytest.param("kuramoto-sivashinsky", {"variant": "chaotic"}, 1e-8, marks=pytest.mark.slow),
     pytest.param("allen-cahn", {}, 2e-8, marks=pytest.mark.slow),
 ]
