@@ -1,4 +1,4 @@
-"""Fourier pseudo-spectral method on periodic boxes, with its own error estimate."""
+"""Spectral methods on boxes, with an error estimate of their own."""
 
 from .spectral import Spectral
 
