@@ -77,8 +77,8 @@ class FEM(Backend):
     declared equations, the exact Jacobian too (`pdesolve.backends.fem.weak`). Meshes are refined uniformly,
     time steps halved with them, until the estimated error meets ``rtol``.
 
-    The error estimate of a level is its distance d to the level before over 2^q - 1, with the observed order q
-    of three levels (q = 1 of two), for each unknown in relative L2; the largest counts.
+    The error estimate of a level is its distance d to the level before over 2^q - 1, with the observed order
+    q of three levels (q = 1 of two), for each unknown in relative L2; the largest counts.
 
     Attributes:
         degree: polynomials of degree 1 or 2 (2 for flows; the pressure has degree 1).

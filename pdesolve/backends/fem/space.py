@@ -16,6 +16,7 @@ import skfem
 
 from ...declare.domain import Array
 from ...declare.regions.mesh import EDGES, Mesh
+from ...declare.regions.search import SimplexSearch
 
 ELEMENTS = {
     (1, 1): skfem.ElementLineP1,
@@ -143,9 +144,9 @@ class Space:
 
     def probe(self, k: int, points: Array) -> list[sps.csr_matrix]:
         """Matrices (points, dofs of k) that give value and each slope at ``points`` (n, d) of space."""
-        cells, guess = self._locator.find(points)
+        cells, _ = self._search.locate(points, 0.0)
         basis = self.basis(k)
-        local = guess if not self.mesh.is_quadratic else _inverted(basis.mapping, points, cells, guess)
+        local = self._local(points, cells, basis.mapping)
         rows = np.repeat(np.arange(len(points)), basis.Nbfun)
         columns = basis.element_dofs[:, cells].T.ravel()
         found = [basis.elem.gbasis(basis.mapping, local, i, tind=cells)[0] for i in range(basis.Nbfun)]
@@ -155,8 +156,22 @@ class Space:
         return [sps.csr_matrix((v.ravel(), (rows, columns)), shape=shape) for v in values]
 
     @cached_property
-    def _locator(self) -> Locator:
-        return Locator(self.mesh)
+    def _search(self) -> SimplexSearch:
+        return SimplexSearch(self.mesh.vertices)
+
+    def _local(self, points: Array, cells: Indices, mapping: Any, steps: int = 12) -> Array:
+        """Coordinates (d, n, 1) of points in the unit simplex: of straight cells, and by Newton's method of
+        curved ones. A point between a chord and its curved edge belongs to the cell at that edge."""
+        corners = self.mesh.vertices[cells]
+        edges = (corners[:, 1:] - corners[:, :1]).transpose(0, 2, 1)
+        local = np.linalg.solve(edges, (points - corners[:, 0])[..., None]).transpose(1, 0, 2)
+        for _ in range(steps if self.mesh.is_quadratic else 0):
+            gap = points.T[:, :, None] - mapping.F(local, tind=cells)
+            if np.abs(gap).max(initial=0.0) <= 1e-14 * np.abs(points).max(initial=0.0):
+                break
+            slopes = mapping.DF(local, tind=cells)[..., 0].transpose(2, 0, 1)
+            local = local + np.linalg.solve(slopes, gap.transpose(1, 0, 2)).transpose(1, 0, 2)
+        return np.asarray(local)
 
     @cached_property
     def mass(self) -> dict[int, sps.csr_matrix]:
@@ -189,54 +204,6 @@ class Space:
     @cached_property
     def _solvers(self) -> dict[int, Any]:
         return {}
-
-
-class Locator:
-    """Which cell of a mesh holds a point: of the cells around, the one that it is least outside of.
-
-    The straight-sided cells are searched; a point between a chord and its curved edge goes to the cell at
-    that edge.
-    """
-
-    def __init__(self, mesh: Mesh) -> None:
-        from scipy.spatial import cKDTree
-
-        vertices = mesh.vertices
-        self._origins = vertices[:, 0]
-        self._inverse = np.linalg.inv((vertices[:, 1:] - vertices[:, :1]).transpose(0, 2, 1))
-        self._centroids = cKDTree(vertices.mean(axis=1))
-
-    def find(self, points: Array, tolerance: float = 1e-9) -> tuple[Indices, Array]:
-        """Cell numbers (n,) of ``points`` (n, d), and coordinates (d, n, 1) in the straight cell."""
-        total = self._centroids.n
-        cells = np.empty(len(points), dtype=np.int64)
-        local = np.empty(points.shape)
-        open_, count = np.arange(len(points)), min(8, total)
-        while len(open_):
-            _, near = self._centroids.query(points[open_], k=count)
-            near = near.reshape(len(open_), -1)
-            inner = np.einsum("pcij,pcj->pci", self._inverse[near], points[open_, None] - self._origins[near])
-            depth = np.minimum(inner.min(axis=2), 1 - inner.sum(axis=2))  # least barycentric coordinate
-            best = depth.argmax(axis=1)
-            rows = np.arange(len(open_))
-            cells[open_], local[open_] = near[rows, best], inner[rows, best]
-            if count == total or count > 200:
-                break
-            open_ = open_[depth.max(axis=1) < -tolerance]
-            count = min(5 * count, total)
-        return cells, local.T[:, :, None]
-
-
-def _inverted(mapping: Any, points: Array, cells: Indices, guess: Array, steps: int = 12) -> Array:
-    """Coordinates (d, n, 1) of points in curved cells, by Newton's method from the straight ones."""
-    local = guess.copy()
-    for _ in range(steps):
-        gap = points.T[:, :, None] - mapping.F(local, tind=cells)
-        if np.abs(gap).max(initial=0.0) <= 1e-14 * np.abs(points).max(initial=0.0):
-            break
-        slopes = mapping.DF(local, tind=cells)[..., 0].transpose(2, 0, 1)
-        local += np.linalg.solve(slopes, gap[:, :, 0].T[..., None])[..., 0].T[:, :, None]
-    return local
 
 
 def _to_skfem(mesh: Mesh) -> Any:

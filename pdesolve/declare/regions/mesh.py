@@ -47,9 +47,7 @@ class Mesh:
     def facets(self) -> Indices:
         """The boundary facets (q, k), each a facet of one cell alone, oriented as in its cell."""
         all_facets, _ = self.cell_facets
-        _, first, count = np.unique(
-            np.sort(all_facets, axis=1), axis=0, return_index=True, return_counts=True
-        )
+        _, first, count = np.unique(self._keys(all_facets), return_index=True, return_counts=True)
         return np.asarray(all_facets[np.sort(first[count == 1])])
 
     @property
@@ -64,12 +62,23 @@ class Mesh:
 
     def opposite(self, facets: Indices) -> Indices:
         """For each boundary facet (q, k) the vertex (q,) of its cell that is not on it."""
+        keys, vertices = self._opposite
+        return np.asarray(vertices[np.searchsorted(keys, self._keys(facets))])
+
+    @cached_property
+    def _opposite(self) -> tuple[Indices, Indices]:
+        """The keys of the facets of all cells, sorted, and the vertex opposite each."""
         all_facets, vertices = self.cell_facets
-        both = np.sort(np.concatenate([all_facets, facets]), axis=1)
-        _, same = np.unique(both, axis=0, return_inverse=True)
-        vertex_of = np.empty(same.max() + 1, dtype=np.int64)
-        vertex_of[same[: len(vertices)]] = vertices
-        return np.asarray(vertex_of[same[len(vertices) :]])
+        keys = self._keys(all_facets)
+        order = np.argsort(keys, kind="stable")
+        return keys[order], vertices[order]
+
+    def _keys(self, facets: Indices) -> Indices:
+        """One number for each facet (q, k), whatever the order of its vertices: rows would sort slowly."""
+        keys = np.zeros(len(facets), dtype=np.int64)
+        for column in np.sort(facets, axis=1).T:
+            keys = keys * len(self.points) + column
+        return keys
 
     @cached_property
     def edges(self) -> Indices:
