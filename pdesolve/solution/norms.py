@@ -78,7 +78,7 @@ class ErrorNorms:
             _number(data["relative_h1"]),
             {str(name): _number(value) for name, value in data["per_unknown"].items()},
             tuple(int(n) for n in data["shape"]),
-            int(data["points"]),
+            int(data.get("points", 0)),
         )
 
 
