@@ -40,19 +40,22 @@ class Coefficients:
 
 def coefficients(linear: Spectra, step: float) -> Coefficients:
     """The coefficients for the diagonal ``linear`` = L and the time step h = ``step``."""
-    z = step * linear
+    is_real = not np.any(linear.imag)
+    z = step * (linear.real if is_real else linear)
     stage, first, middle, last = (np.zeros_like(z) for _ in range(4))
-    for j in range(CIRCLE_POINTS):
+    # Where z is real the lower half of the circle yields the conjugates of the upper one.
+    points = CIRCLE_POINTS // 2 if is_real else CIRCLE_POINTS
+    take = np.real if is_real else np.asarray
+    for j in range(points):
         r = z + np.exp(2j * np.pi * (j + 0.5) / CIRCLE_POINTS)
-        e = np.exp(r)
-        stage += (np.exp(r / 2) - 1) / r
-        first += (-4 - r + e * (4 - 3 * r + r**2)) / r**3
-        middle += (2 + r + e * (r - 2)) / r**3
-        last += (-4 - 3 * r - r**2 + e * (4 - r)) / r**3
-    mean = step / CIRCLE_POINTS
+        half = np.exp(r / 2)
+        e, cube = half * half, 1 / (r * r * r)
+        stage += take((half - 1) / r)
+        first += take((-4 - r + e * (4 + r * (r - 3))) * cube)
+        middle += take((2 + r + e * (r - 2)) * cube)
+        last += take((-4 - r * (3 + r) + e * (4 - r)) * cube)
+    mean = step / points
     arrays = [np.exp(z), np.exp(z / 2), mean * stage, mean * first, mean * middle, mean * last]
-    if not np.any(linear.imag):
-        arrays = [np.ascontiguousarray(a.real) for a in arrays]
     return Coefficients(step, *arrays)
 
 

@@ -290,7 +290,7 @@ def _growth(rough: float) -> float:
 def _batch(discretization: Discretization) -> int:
     """Time steps that take about 50 ms together; a matter of sizes alone, so that runs repeat exactly."""
     grid, transforms = discretization.grid, 4 * discretization.transforms
-    return max(1, int(0.05 / (2e-4 + transforms * grid.n**grid.dimension * 2e-8)))
+    return max(1, int(0.05 / (2e-4 + transforms * grid.n**grid.dimension * 4e-9)))
 
 
 def _stage(state: State) -> str:
