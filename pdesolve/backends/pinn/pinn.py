@@ -1,8 +1,9 @@
 """Physics-informed neural networks, trained to precision on a CPU.
 
 The trial function u = L + F N meets initial, Dirichlet and periodic conditions exactly, on boxes and on
-shapes with straight and circular sides (see `pdesolve.residual.ansatz`); what remains is minimised as weighted mean squares, first by Adam, then by a
-dense self-scaled quasi-Newton method in float64, with collocation points redrawn by their residual.
+shapes with straight and circular sides (see `pdesolve.residual.ansatz`); what remains is minimised as
+weighted mean squares, first by Adam, then by a dense self-scaled quasi-Newton method in float64, with
+collocation points redrawn by their residual.
 """
 
 from __future__ import annotations
