@@ -176,7 +176,7 @@ def test_a_boundary_layer() -> None:
 
 @pytest.mark.parametrize("name", ["poisson", "helmholtz", "kovasznay"])
 def test_steady_catalogue(name: str) -> None:
-    solution = answer(catalogue(name), rtol=1e-6)
+    solution = answer(catalogue(name), n=16 if name == "kovasznay" else None, rtol=1e-4)
     assert max(solution.error().per_unknown.values()) < 1e-8
 
 
@@ -301,13 +301,18 @@ def test_a_jump_between_initial_and_boundary_data() -> None:
     u = unknown("u", x, t)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompatibilityWarning)
-        problem = Problem("jump", [u.diff(t) - u.diff(x, 2)], LINE * HOUR, [Initial(u, 1), Dirichlet(u, 0)])
-        solution = solve(problem, Spectral(n=32, max_n=48), progress=False)
-    assert solution.status is Status.STAGNATED and 1e-8 < solution.error_estimate < 0.1
+        problem = Problem(
+            "jump",
+            [u.diff(t) - u.diff(x, 2)],
+            LINE * Time(t, 0, sp.Rational(1, 10)),
+            [Initial(u, 1), Dirichlet(u, 0)],
+        )
+        solution = solve(problem, Spectral(n=32, max_n=48, rtol=1e-6), progress=False)
+    assert solution.status is Status.STAGNATED and 1e-6 < solution.error_estimate < 0.1
     points = np.stack([np.linspace(0, 1, 41), np.full(41, 0.05)], axis=1)
     k = np.arange(1, 60, 2)
     terms = 4 / (np.pi * k) * np.exp(-((np.pi * k) ** 2) * 0.05)
-    assert np.abs(solution(points)[:, 0] - np.sin(np.pi * np.outer(points[:, 0], k)) @ terms).max() < 1e-9
+    assert np.abs(solution(points)[:, 0] - np.sin(np.pi * np.outer(points[:, 0], k)) @ terms).max() < 1e-8
 
 
 # -- how it ends, and the field --------------------------------------------------------------------------
@@ -318,13 +323,13 @@ def test_a_jump_between_initial_and_boundary_data() -> None:
     [
         ({"n": 24, "dt": 0.02}, "one refinement"),
         ({"rtol": 1e-12, "max_steps": 20}, "max_steps=20 lead no further than t ="),
-        ({"rtol": 1e-13, "dt": 0.05, "max_steps": 50}, "max_steps=50 allows no shorter steps"),
-        ({"rtol": 1e-16, "dt": 0.05}, "refinement helps little"),
+        ({"dt": 0.05, "max_steps": 50}, "max_steps=50 allows no shorter steps"),
+        ({"dt": 0.1, "max_n": 36}, "refinement helps little"),
     ],
 )
 def test_stagnation_says_what_was_reached(options: dict[str, Any], word: str) -> None:
-    problem = moving("Neumann").manufacture(u=x + sp.sin(3 * x + 20 * t) * sp.exp(-t))
-    method = Spectral(**{"rtol": 1e-14, **options})
+    problem = moving("Neumann").manufacture(u=x + sp.sin(3 * x + 6 * t) * sp.exp(-t))
+    method = Spectral(**{"rtol": 1e-16, **options})
     state = method.start(problem, Context())
     while (progress := method.advance(state)).status is None:
         assert progress.fraction is None or 0 <= progress.fraction <= 1

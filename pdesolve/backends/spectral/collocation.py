@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -41,11 +42,11 @@ class Layout:
             )
         )
 
-    @property
+    @cached_property
     def shapes(self) -> list[tuple[int, ...]]:
         return [tuple(axis.n for axis in axes) for axes in self.axes]
 
-    @property
+    @cached_property
     def slices(self) -> list[slice]:
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in self.shapes)])
         return [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -73,11 +74,15 @@ class Layout:
 
     def norms(self, values: Array) -> Array:
         """Root mean square over the box of each unknown; vectors (..., size), result (..., unknowns)."""
-        result = []
-        for part, axes in zip(self.split(values), self.axes, strict=True):
-            share = [a.spacing / a.spacing.sum() for a in axes]
-            result.append(np.sqrt(np.einsum("...i,i->...", _flat(part, len(axes)) ** 2, _product(share))))
-        return np.stack(result, axis=-1)
+        squares = [
+            values[..., part] ** 2 @ share for part, share in zip(self.slices, self._shares, strict=True)
+        ]
+        return np.sqrt(np.stack(squares, axis=-1))
+
+    @cached_property
+    def _shares(self) -> list[Array]:
+        """The share of the box that each node stands for."""
+        return [_product([a.spacing / a.spacing.sum() for a in axes]) for axes in self.axes]
 
     def tails(self, values: Array) -> Array:
         """`GridAxis.tail` of a vector (size,) along each space axis, the largest of the unknowns."""

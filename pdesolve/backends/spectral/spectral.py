@@ -80,9 +80,7 @@ class Spectral(Backend):
     max_steps: int = 1_000_000
 
     name: ClassVar[str] = "spectral"
-    summary: ClassVar[str] = (
-        "Fourier ETDRK4 and Chebyshev collocation on boxes, with a refinement error estimate"
-    )
+    summary: ClassVar[str] = "Fourier ETDRK4 and Chebyshev collocation on boxes, with an error estimate"
     capabilities: ClassVar[Capabilities] = Capabilities(time_marching=True, dtypes=("float64",))
     citations: ClassVar[tuple[str, ...]] = (
         "S. M. Cox, P. C. Matthews: Exponential time differencing for stiff systems. "
