@@ -432,7 +432,7 @@ def test_problems() -> None:
     assert {"burgers", "convection", "poisson", "kovasznay"} <= set(rows)
     assert "beta" in rows["convection"]["parameters"]
     assert rows["convection"]["unsupported_by"].get("spectral") is None
-    assert rows["burgers"]["unsupported_by"]["spectral"]  # its ends are not periodic
+    assert rows["poisson-l-shape"]["unsupported_by"]["spectral"]  # it is no box
     assert "burgers" in run("problems").stdout
 
 
