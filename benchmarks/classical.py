@@ -111,11 +111,10 @@ def cylinder(levels: int) -> Record:
     """Drag, lift and pressure difference of DFG 2D-1 on the shipped mesh, refined ``levels - 1`` times."""
     solution, record = timed(pde.catalogue("cylinder"), "fem", max_levels=levels)
     u, v, _ = solution.problem.unknowns
-    field: Any = solution.field
     pressures = solution(np.array([FRONT, BACK]))[:, 2]
     found = {
-        "drag": 500 * field.reaction(u, "cylinder"),
-        "lift": 500 * field.reaction(v, "cylinder"),
+        "drag": 500 * solution.reaction(u, "cylinder"),
+        "lift": 500 * solution.reaction(v, "cylinder"),
         "pressure_difference": float(pressures[0] - pressures[1]),
     }
     relative = {name: value / getattr(PUBLISHED_STEADY, name) - 1 for name, value in found.items()}
@@ -136,8 +135,8 @@ def shedding(dt: float, end: float) -> Record:
     u, v, _ = solution.problem.unknowns
     field: Any = solution.field
     times = field.times[field.times > end - 1.1]
-    lift = np.array([20 * field.reaction(v, "cylinder", float(t)) for t in times])
-    drag = np.array([20 * field.reaction(u, "cylinder", float(t)) for t in times])
+    lift = np.array([20 * solution.reaction(v, "cylinder", float(t)) for t in times])
+    drag = np.array([20 * solution.reaction(u, "cylinder", float(t)) for t in times])
     rising = np.flatnonzero((lift[:-1] < 0) & (lift[1:] >= 0))
     crossings = times[rising] - lift[rising] * (times[1] - times[0]) / (lift[rising + 1] - lift[rising])
     periods = np.diff(crossings)

@@ -38,6 +38,10 @@ class Field(ABC):
         """The mesh that the field lives on, which files and pictures then show; None: any mesh will do."""
         return None
 
+    def reaction(self, k: int, part: str, time: float | None = None) -> float | None:
+        """What flows out through a part by the residual of unknown k's equation; None where the method has none."""
+        return None
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """All numbers that define the field, by name, for files."""

@@ -19,7 +19,12 @@ from ..declare.errors import OutsideDomainWarning, ReferenceDataError
 from ..declare.problem import Problem
 from ..declare.reference import as_reference
 from ..residual.program import Derivative, Program, lower
-from .errors import PointsShapeError, ReferenceUnresolvedError, UnknownExpressionError
+from .errors import (
+    PointsShapeError,
+    ReferenceUnresolvedError,
+    UnknownExpressionError,
+    UnsupportedOutputError,
+)
 from .field import Field
 from .history import Cost, History
 from .norms import ErrorNorms, default_grid, error_norms
@@ -169,6 +174,38 @@ class Solution:
             return self.error()
         except ReferenceDataError:
             return None
+
+    def reaction(self, unknown: Any, on: str, time: float | None = None) -> float:
+        """What flows out through a boundary part, by the residual of the unknown's equation.
+
+        Of a heat equation the heat that leaves; of the momentum equation of u in a flow the force of the fluid
+        on the part along x, divided by the density: drag and lift without derivatives at the boundary. The
+        finite element backend has it, see `FEMField.reaction`.
+
+        Args:
+            unknown: whose equation.
+            on: a part of the boundary, on which the unknown has a Dirichlet condition.
+            time: of a transient problem, by default the last one.
+
+        Raises:
+            UnknownExpressionError: ``unknown`` is none of the problem's.
+            UnsupportedOutputError: the solution's method has no reactions.
+        """
+        if unknown not in self.problem.unknowns:
+            names = ", ".join(map(str, self.problem.unknowns))
+            raise UnknownExpressionError(
+                "Solution.reaction", f"one of {names}", str(unknown), "Name an unknown of the problem."
+            )
+        self.problem.domain.face(on)  # raises UnknownPartError
+        found = self.field.reaction(self.problem.unknowns.index(unknown), on, time)
+        if found is None:
+            raise UnsupportedOutputError(
+                "Solution.reaction",
+                "a solution by finite elements",
+                f"one by {self.provenance.get('backend', 'another method')}",
+                'Solve with "fem", or integrate solution.derivative over the part.',
+            )
+        return found
 
     @property
     def success(self) -> bool:

@@ -152,15 +152,16 @@ def test_reactions_are_what_flows_out() -> None:
     problem = Problem(
         "flux", [-u.diff(x, 2) - u.diff(y, 2)], Box((x, 0, 1), (y, 0, 1)), [Dirichlet(u, 0)]
     ).manufacture(u=exact)
-    field: Any = on_one_mesh(problem, size=1 / 24).field
+    solution = on_one_mesh(problem, size=1 / 24)
+    field: Any = solution.field
     # the corner functions belong to both faces: compare sums, which corners leave whole
-    total = sum(field.reaction(u, part) for part in ("left", "right"))
-    assert field.reaction(u, "right") == pytest.approx(-1.0, abs=5e-2)
+    total = sum(solution.reaction(u, part) for part in ("left", "right"))
+    assert solution.reaction(u, "right") == pytest.approx(-1.0, abs=5e-2)
     corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
     nodes = field.space.nodes(0)
     residual = field._system.residual(*field._state(None))
     doubled = sum(residual[np.flatnonzero((nodes == c).all(axis=1))[0]] for c in corners)
-    total += sum(field.reaction(u, part) for part in ("bottom", "top")) + doubled
+    total += sum(solution.reaction(u, part) for part in ("bottom", "top")) + doubled
     assert total == pytest.approx(-1.0, abs=1e-10)  # ∫ Δu = ∫ 2y = 1 flows in
 
 
@@ -173,9 +174,9 @@ def test_heat_through_a_wall_by_its_reaction() -> None:
         [Dirichlet(u, 10, on="left"), Dirichlet(u, 4, on="right")],
     )
     for declared in (problem, problem.replace(equations=[3 * u.diff(x, 2)])):
-        field: Any = on_one_mesh(declared, size=1 / 2).field
-        assert field.reaction(u, "right") == pytest.approx(9.0)  # conductivity 3 times slope 3
-        assert field.reaction(u, "left") == pytest.approx(-9.0)
+        solution = on_one_mesh(declared, size=1 / 2)
+        assert solution.reaction(u, "right") == pytest.approx(9.0)  # conductivity 3 times slope 3
+        assert solution.reaction(u, "left") == pytest.approx(-9.0)
 
 
 def test_second_derivatives_converge() -> None:

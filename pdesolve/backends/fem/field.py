@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ...declare.domain import Array
-from ...declare.errors import UnknownPartError
 from ...declare.problem import Problem
 from ...declare.regions.mesh import Mesh
 from ...residual.program import Derivative
@@ -104,7 +103,7 @@ class FEMField(Field):
 
     # -- forces ------------------------------------------------------------------------------------
 
-    def reaction(self, unknown: Any, part: str, time: float | None = None) -> float:
+    def reaction(self, k: int, part: str, time: float | None = None) -> float:
         """What flows out through a part, -∮ F·n ds = -∮ (a ∇u - c p)·n ds, by the residual method.
 
         Of a heat equation it is the heat that leaves; of the momentum equation of a flow along x the force,
@@ -115,19 +114,13 @@ class FEMField(Field):
         of gradients over the boundary.
 
         Args:
-            unknown: whose equation, for instance ``u`` for the force along x.
+            k: whose equation, for instance 0 for the force along x.
             part: where; an unknown with Dirichlet conditions there.
             time: in a transient problem, by default the last one.
 
         Source: Babuška & Miller, Int. J. Numer. Meth. Engng. 20 (1984) 1085-1109; John, Int. J. Numer. Meth.
         Fluids 44 (2004) 777-788, eq. (10).
         """
-        k = self.problem.unknowns.index(unknown)
-        if part not in self.space.mesh.boundaries:
-            known = ", ".join(self.space.mesh.boundaries)
-            raise UnknownPartError(
-                "reaction()", f"one of {known}", repr(part), "Name a part of the boundary."
-            )
         residual = self._system.residual(*self._state(time))
         total = float(residual[self.space.offsets[k] + self.space.boundary_dofs(k, part)].sum())
         return -total * self._system.form.sign_of_diffusion(k)
