@@ -39,7 +39,7 @@ class Field(ABC):
         return None
 
     def reaction(self, k: int, part: str, time: float | None = None) -> float | None:
-        """What flows out through a part by the residual of unknown k's equation; None where the method has none."""
+        """What flows out through a part by the residual of equation k; None: the method has none."""
         return None
 
     @abstractmethod

@@ -178,9 +178,9 @@ class Solution:
     def reaction(self, unknown: Any, on: str, time: float | None = None) -> float:
         """What flows out through a boundary part, by the residual of the unknown's equation.
 
-        Of a heat equation the heat that leaves; of the momentum equation of u in a flow the force of the fluid
-        on the part along x, divided by the density: drag and lift without derivatives at the boundary. The
-        finite element backend has it, see `FEMField.reaction`.
+        Of a heat equation the heat that leaves; of the momentum equation of u in a flow the force of the
+        fluid on the part along x, divided by the density: drag and lift without derivatives at the boundary.
+        The finite element backend has it, see `FEMField.reaction`.
 
         Args:
             unknown: whose equation.
