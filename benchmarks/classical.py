@@ -5,14 +5,13 @@
 
 Each case is one call of `solve` with a tolerance, timed as a whole: set-up, all refinements and the error
 estimate. What it is compared with was not computed by the same run: a closed form, a published number, or
-for ``refined`` a run with a tolerance a hundred times smaller.
+for ``refined`` a run with a tolerance a hundred times smaller. Cases that are run again replace their records.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -182,16 +181,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    records = {}
+    records: dict[str, Record] = {}
+    if arguments.out is not None and arguments.out.exists():
+        records = json.loads(arguments.out.read_text())["records"]
     for name in arguments.only:
-        records[name] = CASES[name]()
-        shown = {
-            k: v for k, v in records[name].items() if k not in ("options", "source", "problem", "backend")
-        }
+        records[name] = {**CASES[name](), "machine": machine()}
+        hidden = ("options", "source", "problem", "backend", "machine")
+        shown = {key: value for key, value in records[name].items() if key not in hidden}
         print(f"{name}: {json.dumps(shown)}", flush=True)
-    if arguments.out is not None:
-        content = {"command": " ".join(sys.argv[1:]), "machine": machine(), "records": records}
-        arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+        if arguments.out is not None:  # after each case: a run that is cut keeps what it has
+            ordered = {case: records[case] for case in CASES if case in records}
+            arguments.out.write_text(json.dumps({"records": ordered}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
