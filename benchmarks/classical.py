@@ -5,7 +5,8 @@
 
 Each case is one call of `solve` with a tolerance, timed as a whole: set-up, all refinements and the error
 estimate. What it is compared with was not computed by the same run: a closed form, a published number, or
-for ``refined`` a run with a tolerance a hundred times smaller. Cases that are run again replace their records.
+for ``refined`` a run with a tolerance a hundred times smaller. A case that is run again replaces its
+record.
 """
 
 from __future__ import annotations
