@@ -34,7 +34,7 @@ PUBLISHED = Separation(
 
 
 def backward_step(Re: Any = 800) -> Problem:
-    """Steady flow in the channel 0 <= x <= 30, |y| <= ½ behind a step of half its height.
+    """Steady flow in the channel 0 <= x <= 30, -½ <= y <= ½ behind a step of half its height.
 
         u u_x + v u_y + p_x = (u_xx + u_yy) / Re
         u v_x + v v_y + p_y = (v_xx + v_yy) / Re

@@ -21,7 +21,7 @@ TURN = 0.1
 def eikonal(eps: Any = 0.1) -> Problem:
     """The eikonal equation with viscosity.
 
-        |∇u|² = 1 + ε ∇²u   on [0, 1]²,   u = 0 on the boundary
+        ‖∇u‖² = 1 + ε ∇²u   on [0, 1]²,   u = 0 on the boundary
 
     As ε -> 0, u becomes the distance to the boundary, whose ridges on the diagonals viscosity rounds off.
     By u = -ε ln w (Cole-Hopf) it is linear: ε² ∇²w = w with w = 1 on the boundary, solved by

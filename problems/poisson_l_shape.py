@@ -29,9 +29,9 @@ def poisson_l_shape() -> Problem:
         -∇²u = 1   on [-1, 1]² without its quarter x > 0, y < 0,   u = 0 on the boundary
 
     At the re-entrant corner u ~ r^(2/3) sin(2θ/3): the gradient is unbounded, and elements of any degree on
-    uniform meshes converge like h^(4/3) in the energy ∫ |∇u|² = 0.2140758. At the other corners u ~ r² log r.
+    uniform meshes converge like h^(4/3) in the energy ∫ ‖∇u‖² = 0.2140758. At the other corners u ~ r² log r.
 
-    The reference adds to -|x|²/4 the logarithms that the source causes at all six corners, which are known,
+    The reference adds to -r²/4 the logarithms that the source causes at all six corners, which are known,
     and two series of harmonic functions, r^(2k/3) sin(2kθ/3) at the re-entrant corner and z^n,
     fitted to u = 0 on the sides. By the maximum principle its error inside is at most that on the sides.
 

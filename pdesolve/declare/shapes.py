@@ -70,7 +70,7 @@ def Disk(
     name: str = "circle",
     segments: int = 512,
 ) -> Domain:
-    """The disk |x - center| < radius, as a regular polygon with its vertices on the circle.
+    """The disk ‖x - center‖ < radius, as a regular polygon with its vertices on the circle.
 
     The polygon lacks 2 π² / (3 segments²) of the circle's area (2.5e-5 at 512) and π² / (6 segments²) of its
     length, and its edges run up to π² / (2 segments²) radii inside the circle; normals are those of the

@@ -96,11 +96,10 @@ class FEM(Backend):
         saved: most states kept of a run in time, for interpolation between them.
 
     Good values: degree 2; for flows at higher Reynolds numbers ``graded=True`` and a first ``size`` of 1/16.
-        Memory and time of the
-    direct solver grow like n^1.5 in two dimensions and n^2 in three.
+    Memory and time of the direct solver grow like n^1.5 in two dimensions and n^2 in three.
 
     Source: Ern & Guermond, Theory and Practice of Finite Elements, Springer 2004; Taylor & Hood, Comput.
-        Fluids 1 (1973) 73-100.
+    Fluids 1 (1973) 73-100.
     """
 
     degree: int = 2
