@@ -33,9 +33,9 @@ def navier_stokes_torus(variant: str = "forced", nu: Any = 1e-3, T: Any = 5) -> 
       vorticity starts from random fields of rms 0.18.
     - ``decaying``: f = 0.
 
-    The start holds modes of three different wavenumbers, so that they carry each other; its rms is 0.64, and a vortex
-    turns over in ~10 time units. The mean vorticity is zero, as the second equation asks. ψ, known up to a
-    constant, is zero at the origin.
+    The start holds modes of three different wavenumbers, so that they carry each other; its rms is 0.64, and
+    a vortex turns over in ~10 time units. The mean vorticity is zero, as the second equation asks. ψ, known
+    up to a constant, is zero at the origin.
 
     Args:
         variant: ``forced`` or ``decaying``.
