@@ -7,6 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
+import pdesolve as pde
+
 SCRIPT = """
 import json, sys
 from paraview.simple import OpenDataFile, UpdatePipeline
@@ -95,3 +97,22 @@ def test_series_images_and_collocation_points_open_with_the_same_times_and_range
             step["arrays"]["velocity"], [[-size, size], [-size, size], [0, 0]], atol=1e-14
         )
         np.testing.assert_allclose(step["arrays"]["p"][0], [-(size**2) / 2, size**2 / 2], atol=1e-14)
+
+
+def test_finite_elements_open_on_their_curved_cells(tmp_path, paraview):
+    """Rigid rotation of a disk: linear, so that elements hold it exactly; its cells are curved at the rim."""
+    x, y = pde.coordinates("x y")
+    u, v = pde.unknown("u v", x, y)
+    problem = pde.Problem(
+        "rotation",
+        [u.diff(x, 2) + u.diff(y, 2), v.diff(x, 2) + v.diff(y, 2)],
+        pde.Disk((x, y), radius=2),
+        [pde.Dirichlet(u, -y), pde.Dirichlet(v, x)],
+        vectors={"velocity": (u, v)},
+    )
+    solution = pde.solve(problem, pde.FEM(size=0.5, max_levels=1), progress=False)
+    files = solution.write_vtk(tmp_path / "rotation")
+    (step,) = paraview(files[0])[str(files[0])]["steps"]
+    assert step["points"] == len(solution.field.mesh().points)
+    np.testing.assert_allclose(step["arrays"]["velocity"], [[-2, 2], [-2, 2], [0, 0]], atol=1e-2)
+    np.testing.assert_allclose(step["arrays"]["u"][0], [-2, 2], atol=1e-2)
