@@ -277,7 +277,7 @@ class Run:
     def _provenance(self, best_step: int) -> dict[str, Any]:
         import torch
 
-        packages = ("pdesolve", "torch", "numpy", "scipy", "sympy")
+        packages = ("pdesolve", "torch", "numpy", "scipy", "sympy", *self.method.packages)
         return {
             "backend": self.method.name,
             "options": checkpoints.plain(self.method),

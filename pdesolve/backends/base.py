@@ -98,6 +98,7 @@ class Backend(ABC):
     summary: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
     citations: ClassVar[tuple[str, ...]] = ()
+    packages: ClassVar[tuple[str, ...]] = ()  # beyond NumPy, SciPy, SymPy and torch: versions are recorded
 
     def require(self, option: str, holds: bool, expected: str) -> None:
         """Refuse a value of an option; called in ``__post_init__``.

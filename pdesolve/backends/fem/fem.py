@@ -118,6 +118,7 @@ class FEM(Backend):
         "finite elements on meshes, weak form derived from the symbols, refined to a tolerance"
     )
     capabilities: ClassVar[Capabilities] = Capabilities(time_marching=True, dtypes=("float64",))
+    packages: ClassVar[tuple[str, ...]] = ("scikit-fem", "pyamg")
     citations: ClassVar[tuple[str, ...]] = (
         "@article{skfem2020, author={Gustafsson, T. and McBain, G. D.}, "
         "title={scikit-fem: A Python package for finite element assembly}, "
