@@ -16,10 +16,22 @@ from pdesolve.backends.spectral.factor import Factor, SingularSystemError
 from pdesolve.backends.spectral.radau import Tableau
 from pdesolve.backends.spectral.steps import Steps, lagrange, top_coefficients
 from pdesolve.backends.spectral.structure import Structure
-from pdesolve.declare import Box, Dirichlet, Interval, Neumann, Periodic, Problem, Value, coordinates, unknown
+from pdesolve.declare import (
+    Box,
+    Dirichlet,
+    Initial,
+    Interval,
+    Neumann,
+    Periodic,
+    Problem,
+    Time,
+    Value,
+    coordinates,
+    unknown,
+)
 from pdesolve.problems import catalogue
 
-x, y = coordinates("x y")
+x, y, t = coordinates("x y t")
 
 AXES: list[GridAxis] = [
     OpenAxis(-1.0, 3.0, 48),
@@ -189,13 +201,36 @@ def half_periodic() -> Problem:
     return Problem("half", equations, Interval(x, 0, 1), [Periodic(u), Dirichlet(v, 0)], unknowns=(u, v))
 
 
+def held_twice() -> Problem:
+    """u' = 1 has room for one value; least squares would meet neither."""
+    u: Any = unknown("u", x)
+    return Problem("twice", [u.diff(x) - 1], Interval(x, 0, 1), [Dirichlet(u, 0)])
+
+
+def lid(start: Any = 1) -> Problem:
+    """Heat in a square whose top jumps against its sides from the time on at which ``start`` does."""
+    u: Any = unknown("u", x, y, t)
+    ends = [Dirichlet(u, 0, on=("left", "right", "bottom")), Dirichlet(u, start, on="top")]
+    domain = Box((x, 0, 1), (y, 0, 1)) * Time(t, 0, 1)
+    return Problem("lid", [u.diff(t) - u.diff(x, 2) - u.diff(y, 2)], domain, [Initial(u, 0), *ends])
+
+
 @pytest.mark.parametrize(
     ("problem", "words"),
-    [(clamped_mixed(), "w lacks 2 condition"), (half_periodic(), "u is periodic, and the others are not")],
-    ids=["clamped", "periodic"],
+    [
+        (clamped_mixed(), "w lacks 2 condition"),
+        (half_periodic(), "u is periodic, and the others are not"),
+        (held_twice(), "1 condition(s) more"),
+        (lid(t), "the Dirichlet data of u on left and top differ by 1 where they meet (x = 0, y = 1)"),
+    ],
+    ids=["clamped", "periodic", "twice", "lid"],
 )
 def test_what_the_rows_cannot_hold(problem: Problem, words: str) -> None:
     assert any(words in reason for reason in Structure.of(problem).reasons())
+
+
+def test_data_that_agree_in_corners_are_taken() -> None:
+    assert Structure.of(lid(x * (1 - x) * t)).reasons() == []
 
 
 def test_on_a_line_values_stand_for_conditions() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ...declare import Initial, Problem, Value
 from ...residual.program import Program
+from .corners import corner_reasons
 
 REDUCTION = 2
 """Degrees by which a multiplier (a pressure) stays below the others: P_N - P_{N-2}, which has no spurious
@@ -79,11 +80,20 @@ class Structure:
             for value in problem.of_type(Value)
             if time is not None and time.coordinate in value.at
         ]
-        return reasons + self._shortages()
+        return reasons + self._miscounts() + corner_reasons(self.program)
 
-    def _shortages(self) -> list[str]:
+    def _miscounts(self) -> list[str]:
+        """Axes along which there are fewer conditions than rows for them, or more."""
         problem = self.program.problem
         gaps = self._gaps()
+        for a, axis in enumerate(problem.domain.space):
+            # Multipliers are left out: what holds a pressure is a gauge, which least squares meet exactly.
+            excess = -sum(gap for (k, b), gap in gaps.items() if a == b and not self.reduced[k])
+            if excess > 0:
+                return [
+                    f"along {axis.coordinate} there are {excess} condition(s) more than the equations leave "
+                    "room for"
+                ]
         # On a line only the sum counts: values at points, and of coupled unknowns, stand for each other.
         values = len(list(problem.of_type(Value)))
         if len(problem.domain.space) == 1 and sum(gaps.values()) <= values:
