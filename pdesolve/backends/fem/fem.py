@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from ...declare.domain import Array
 from ...declare.regions.box import BoxRegion
 from ...declare.regions.curving import curved
 from ...declare.regions.mesh import Mesh, box_mesh
+from ...declare.regions.simplicial import MeshRegion
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
 from . import newton
@@ -29,6 +31,12 @@ CELLS = {1: 32, 2: 12, 3: 6}
 
 STEPS = 16
 """Time steps of the first level."""
+
+STARTING = 3
+"""Saved times from which values of unknowns without a rate are extrapolated to the start: error O(h³)."""
+
+NEGLIGIBLE = 1e-10
+"""Size of an unknown, relative to that of the largest, below which its error counts as one of zero."""
 
 MOST_HALVINGS = 6
 """How often a run in time that fails is begun again with half the step."""
@@ -92,11 +100,15 @@ class FEM(Backend):
         ignore: names of unknowns left out of the estimate: the pressure of a cavity whose lid jumps at the
             corners is not square-integrable, and no mesh would do.
         max_levels: most meshes; 1 gives no error estimate.
-        max_unknowns: most degrees of freedom.
+        max_unknowns: most degrees of freedom; a problem whose first mesh has more is refused.
         saved: most states kept of a run in time, for interpolation between them.
 
     Good values: degree 2; for flows at higher Reynolds numbers ``graded=True`` and a first ``size`` of 1/16.
-    Memory and time of the direct solver grow like n^1.5 in two dimensions and n^2 in three.
+    Time of the direct solver grows like n^1.5 in two dimensions and n^2 in three.
+
+    Limits: diffusion without a divergence form, first-order equations and periodic conditions are refused.
+    Where a coefficient of diffusion jumps, its flux is continuous. Unknowns without a rate (a pressure) are
+    extrapolated to the start of time from the first saved states.
 
     Source: Ern & Guermond, Theory and Practice of Finite Elements, Springer 2004; Taylor & Hood, Comput.
     Fluids 1 (1973) 73-100.
@@ -154,6 +166,12 @@ class FEM(Backend):
             reasons.append("a pressure takes elements of one degree less than the velocity: use degree=2")
         if self.graded and not problem.domain.is_box:
             reasons.append("graded=True spaces the nodes of boxes; another domain brings its own grading")
+        expected = self._expected(form)
+        if expected > self.max_unknowns:
+            reasons.append(
+                f"its first mesh would have about {expected:.2g} unknowns, more than "
+                f"max_unknowns={self.max_unknowns}: take a larger size, or allow more"
+            )
         strange = [name for name in self.ignore if name not in problem.unknown_names]
         if strange or len(self.ignore) == len(problem.unknowns):
             names = ", ".join(problem.unknown_names)
@@ -222,19 +240,19 @@ class FEM(Backend):
                 if data is not None:
                     vector[space.block(k)] = system.interpolate(k, data, start)
         system.prescribe(values, start)
-        steps = max(1, round((end - start) / self.dt)) if self.dt is not None else STEPS
-        steps *= 2 ** (state.level + state.halvings)
-        every = max(1, -(-steps // self.saved))
-        steps = every * -(-steps // every)
+        first = max(1, round((end - start) / self.dt)) if self.dt is not None else STEPS
+        doublings = state.level + state.halvings
+        # Powers of two, so that every level saves at all the times of the one before.
+        apart = max(0, math.ceil(math.log2(first * 2**doublings / self.saved)))
+        multiple = 2 ** max(0, apart - doublings)
+        steps, every = multiple * -(-first // multiple) * 2**doublings, 2**apart
         state.march = March(start, (end - start) / steps, steps, every, values, rates, [values.copy()])
         state.iterate = None
 
     def _mesh(self, problem: Problem, level: int) -> Mesh:
         region = problem.domain.region
         if isinstance(region, BoxRegion):
-            longest = max(axis.length for axis in region.axes)
-            size = (self.size or longest / CELLS[len(region.axes)]) / 2**level
-            counts = [max(1, round(axis.length / size)) for axis in region.axes]
+            counts = [n * 2**level for n in self._counts(region)]
             return box_mesh(
                 [_nodes(axis.bounds, n, self.graded) for axis, n in zip(region.axes, counts, strict=True)]
             )
@@ -243,12 +261,27 @@ class FEM(Backend):
             mesh = mesh.refined()
         return mesh
 
+    def _counts(self, region: BoxRegion) -> list[int]:
+        """Cells along each side of a box in the first mesh."""
+        size = self.size or max(axis.length for axis in region.axes) / CELLS[len(region.axes)]
+        return [max(1, round(axis.length / size)) for axis in region.axes]
+
+    def _expected(self, form: WeakForm) -> float:
+        """About how many unknowns the first mesh will have, before it is made; exact for boxes."""
+        region = form.problem.domain.region
+        degrees = _degrees(self.degree, form)
+        if isinstance(region, BoxRegion):
+            return float(sum(np.prod([n * p + 1.0 for n in self._counts(region)]) for p in degrees))
+        given = len(region.triangulation.points) if isinstance(region, MeshRegion) else 0
+        size = self.size or (math.inf if given else max(axis.length for axis in region.axes) / 32)
+        nodes = max(given, region.measure() / size**form.dimension)
+        return float(sum(nodes * p**form.dimension for p in degrees))
+
     def _space(self, state: State, level: int) -> Space:
         if level not in state.spaces:
             form = state.form
-            degrees = [self.degree - (k in form.multipliers) for k in range(len(form.slots))]
             state.spaces = {n: s for n, s in state.spaces.items() if n == level - 1}
-            state.spaces[level] = Space(self._mesh(form.problem, level), degrees)
+            state.spaces[level] = Space(self._mesh(form.problem, level), _degrees(self.degree, form))
         return state.spaces[level]  # type: ignore[no-any-return]
 
     def _system(self, state: State) -> System:
@@ -262,7 +295,15 @@ class FEM(Backend):
         if state.iterate is not None:
             return Level(state.level, state.iterate.values[None].copy(), None)
         assert state.march is not None
-        return Level(state.level, np.stack(state.march.saved), state.march.times)
+        saved = np.stack(state.march.saved)
+        # What no rate determines has no initial value either: its constraint holds from the first step on.
+        nodes = min(STARTING, len(saved) - 1)
+        for k, order in enumerate(state.form.order_in_time):
+            if nodes and not order:
+                block = self._space(state, state.level).block(k)
+                weights = [(-1) ** i * math.comb(nodes, i + 1) for i in range(nodes)]
+                saved[0, block] = np.tensordot(weights, saved[1 : nodes + 1, block], axes=1)
+        return Level(state.level, saved, state.march.times)
 
     def _compare(self, state: State, loss: float) -> Progress:
         """A level is done: estimate its error, then refine or stop."""
@@ -303,18 +344,26 @@ class FEM(Backend):
         return estimate, note + (f" ({', '.join(self.ignore)} left out)" if self.ignore else "")
 
     def _distances(self, before: FEMField, after: FEMField) -> list[float]:
-        """Relative L2 distance of two levels, for each unknown, over the times that both have saved."""
+        """Relative L2 distance of two levels, for each unknown, over the times that both have saved.
+
+        Relative to the vector that the unknown is a component of; to the largest unknown where it vanishes.
+        """
         every = (len(after.saved) - 1) // max(1, len(before.saved) - 1)
         fine = after.saved[::every] if every else after.saved
-        distances = []
+        gaps, norms = np.zeros(len(after.space.sizes)), np.zeros(len(after.space.sizes))
         for k in range(len(after.space.sizes)):
             matrix = before.space.probe(k, after.space.nodes(k))[0]
             block, coarse = after.space.block(k), before.saved[:, before.space.block(k)]
-            gaps = [after.space.norm(k, f[block] - matrix @ c) for f, c in zip(fine, coarse, strict=True)]
-            norms = [after.space.norm(k, f[block]) for f in fine]
-            size = float(np.linalg.norm(norms))
-            distances.append(float(np.linalg.norm(gaps)) / (size if size > 0 else 1.0))
-        return distances
+            pairs = zip(fine, coarse, strict=True)
+            gaps[k] = np.linalg.norm([after.space.norm(k, f[block] - matrix @ c) for f, c in pairs])
+            norms[k] = np.linalg.norm([after.space.norm(k, f[block]) for f in fine])
+        problem, scales = after.problem, norms.copy()
+        for members in problem.vectors.values():  # one component of a vector may well vanish
+            group = [problem.unknowns.index(u) for u in members]
+            scales[group] = np.linalg.norm(norms[group])
+        zero = scales <= NEGLIGIBLE * norms.max()
+        scales[zero] = norms.max() or 1.0
+        return [float(g) for g in gaps / scales]
 
     # -- words -------------------------------------------------------------------------------------
 
@@ -343,6 +392,11 @@ class FEM(Backend):
             share = min(0.9, state.iterate.iterations / 6)
         costs = factor ** np.arange(planned)
         return float((costs[: state.level].sum() + share * costs[state.level]) / costs.sum())
+
+
+def _degrees(degree: int, form: WeakForm) -> list[int]:
+    """Polynomial degree of each unknown."""
+    return [degree - (k in form.multipliers) for k in range(len(form.slots))]
 
 
 def _transferred(field: FEMField, space: Space) -> Array:

@@ -121,9 +121,11 @@ class FEMField(Field):
         Source: Babuška & Miller, Int. J. Numer. Meth. Engng. 20 (1984) 1085-1109; John, Int. J. Numer. Meth.
         Fluids 44 (2004) 777-788, eq. (10).
         """
-        residual = self._system.residual(*self._state(time))
+        values, moment = self._state(time)
+        typical = [float(values[self.space.block(j)].mean()) for j in range(len(self.space.sizes))]
+        residual = self._system.residual(values, moment)
         total = float(residual[self.space.offsets[k] + self.space.boundary_dofs(k, part)].sum())
-        return -total * self._system.form.sign_of_diffusion(k)
+        return -total * self._system.form.sign_of_diffusion(k, typical)
 
     @cached_property
     def _system(self) -> System:

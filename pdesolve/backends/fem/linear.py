@@ -21,22 +21,29 @@ Solver = Callable[[Array], Array]
 def factorise(matrix: sps.csr_matrix, dimension: int) -> Solver:
     """A function that solves matrix @ x = b.
 
-    Symmetric positive definite systems in three dimensions from `MULTIGRID_FROM` unknowns on are solved by
-    conjugate gradients, preconditioned by smoothed aggregation, to a relative residual of 1e-12; all others
-    by sparse LU.
+    Symmetric definite systems in three dimensions from `MULTIGRID_FROM` unknowns on are solved by conjugate
+    gradients, preconditioned by smoothed aggregation, to a relative residual of 1e-12; all others, and those
+    that turn out not to be definite, by sparse LU.
 
     Raises:
         RuntimeError: the matrix is singular.
     """
     csc = matrix.tocsc()
-    if dimension == 3 and csc.shape[0] >= MULTIGRID_FROM and _is_definite(csc):
-        return _multigrid(csc.tocsr())
+    if csc.shape[0] == 0:
+        return lambda b: b
+    sign = -1.0 if csc[0, 0] < 0 else 1.0  # of an equation declared as Δu + f = 0
+    if dimension == 3 and csc.shape[0] >= MULTIGRID_FROM and _may_be_definite(sign * csc):
+        return _multigrid((sign * csc).tocsr(), sign)
+    return _direct(csc)
+
+
+def _direct(csc: sps.csc_matrix) -> Solver:
     # Saddle points have zeros on the diagonal: their rows must be free to move.
     solve: Solver = spla.splu(csc, permc_spec="COLAMD").solve
     return solve
 
 
-def _is_definite(matrix: sps.csc_matrix) -> bool:
+def _may_be_definite(matrix: sps.csc_matrix) -> bool:
     """Symmetric with a positive diagonal: true for the matrices of diffusion with a reaction that damps."""
     gap = abs(matrix - matrix.T)
     return bool(gap.nnz == 0 or gap.max() <= 1e-10 * abs(matrix).max()) and bool(
@@ -44,16 +51,15 @@ def _is_definite(matrix: sps.csc_matrix) -> bool:
     )
 
 
-def _multigrid(matrix: sps.csr_matrix) -> Solver:
+def _multigrid(matrix: sps.csr_matrix, sign: float) -> Solver:
+    """Solves sign · matrix @ x = b."""
     import pyamg
 
     hierarchy = pyamg.smoothed_aggregation_solver(matrix)
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Array) -> Array:
-        x, failed = spla.cg(matrix, b, rtol=1e-12, maxiter=500, M=preconditioner)
-        if failed:
-            raise RuntimeError("conjugate gradients did not converge: the system is not positive definite")
-        return np.asarray(x)
+        x, failed = spla.cg(matrix, sign * b, rtol=1e-12, maxiter=500, M=preconditioner)
+        return np.asarray(_direct((sign * matrix).tocsc())(b) if failed else x)
 
     return solve

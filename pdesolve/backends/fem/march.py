@@ -97,10 +97,14 @@ class Stepper:
         before = np.inf
         for iteration in range(MOST_ITERATIONS):
             residual = system.constrained_residual(values, moment)
-            march.residual = float(np.linalg.norm(residual))
-            if not np.isfinite(march.residual):
+            norm = float(np.linalg.norm(residual))
+            if not np.isfinite(norm):
                 return None
-            step = self._solver(march, values, moment)(-residual[free])
+            march.residual = norm
+            try:
+                step = self._solver(march, values, moment)(-residual[free])
+            except RuntimeError:  # singular
+                return None
             values[free] += step
             change = float(np.abs(step).max(initial=0.0))
             # One step solves a system whose matrix never changes; else the second tells the speed.

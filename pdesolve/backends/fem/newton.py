@@ -1,7 +1,9 @@
-"""Newton's method with a line search, and continuation in the nonlinear part where it fails from the start.
+"""Newton's method with a line search, from two starts, and continuation in the nonlinear part.
 
-With R_s = linear part about zero + s (R - linear part), s = 1 is tried first. If that fails, s goes from 0 to
-1 in steps that adapt: for a flow this is continuation in the Reynolds number from Stokes flow.
+The first start is zero (or the solution of the level before), the second the harmonic extension of the
+prescribed values. With R_s = linear part about zero + s (R - linear part), s = 1 is tried first. If that
+fails from both, s goes from 0 to 1 in steps that adapt: for a flow this is continuation in the Reynolds number
+from Stokes flow.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from .system import Moment, System
 
 TOLERANCE = 1e-10
 """Relative size of the last step: the error after it is about its square."""
+
+SINGULAR = 1e-3
+"""Share of the residual that is left of a linear problem where its matrix is singular up to round-off."""
 
 MOST_ITERATIONS = 20
 SHORTEST_SEARCH = 1 / 16
@@ -32,6 +37,7 @@ class Iterate:
         reached: s that was solved last; None before the first.
         anchor: its solution, or the start.
         increment: of s.
+        is_extended: whether the second start is in use.
         iterations: at this s.
         residual: ‖R_s‖₂.
         is_done, has_failed: how it ended.
@@ -42,6 +48,7 @@ class Iterate:
     reached: float | None
     anchor: Array
     increment: float = 0.0
+    is_extended: bool = False
     iterations: int = 0
     residual: float = 0.0
     is_done: bool = False
@@ -58,24 +65,33 @@ def advance(system: System, iterate: Iterate) -> None:
     """One Newton step, in place."""
     moment, free = Moment(), ~system.fixed
     residual = system.constrained_residual(iterate.values, moment, iterate.homotopy)
-    iterate.residual = float(np.linalg.norm(residual))
+    norm = float(np.linalg.norm(residual))
     iterate.iterations += 1
+    if not np.isfinite(norm):
+        _retreat(system, iterate)
+        iterate.residual = norm if iterate.has_failed else iterate.residual
+        return None
+    iterate.residual = norm
     matrix = system.jacobian(iterate.values, moment, iterate.homotopy)[free][:, free]
     try:
         step = factorise(matrix, system.space.dimension)(-residual[free])
     except RuntimeError:  # singular here: another path may pass by
-        return _retreat(iterate)
+        return _retreat(system, iterate)
     length = _search(system, iterate, free, step)
     if length is None:
-        return _retreat(iterate)
+        return _retreat(system, iterate)
     iterate.values[free] += length * step
     change, size = float(np.abs(step).max(initial=0.0)), float(np.abs(iterate.values).max(initial=0.0))
     if not np.isfinite(change):
-        return _retreat(iterate)
-    if system.form.is_linear or (length == 1.0 and change <= TOLERANCE * size):
+        return _retreat(system, iterate)
+    if system.form.is_linear:
+        after = np.linalg.norm(system.constrained_residual(iterate.values, moment))
+        is_solved = after <= SINGULAR * norm or change <= np.sqrt(TOLERANCE) * size
+        return _arrive(iterate) if is_solved else _retreat(system, iterate)
+    if length == 1.0 and change <= TOLERANCE * size:
         return _arrive(iterate)
     if iterate.iterations >= MOST_ITERATIONS:
-        return _retreat(iterate)
+        return _retreat(system, iterate)
     return None
 
 
@@ -108,9 +124,16 @@ def _arrive(iterate: Iterate) -> None:
     iterate.iterations = 0
 
 
-def _retreat(iterate: Iterate) -> None:
-    """R_s = 0 was not solved: begin at s = 0, or go back to the last solution and take a smaller step."""
-    if iterate.reached is None:
+def _retreat(system: System, iterate: Iterate) -> None:
+    """R_s = 0 was not solved: take the second start, begin at s = 0, or take a smaller step from the last
+    solution; a linear problem has no other way.
+    """
+    if system.form.is_linear:
+        iterate.has_failed = True
+        return
+    if not iterate.is_extended and iterate.homotopy == 1.0 and iterate.reached is None:
+        iterate.anchor, iterate.is_extended = system.extended(iterate.anchor), True
+    elif iterate.reached is None:
         iterate.has_failed = iterate.homotopy == 0.0
         iterate.homotopy, iterate.increment = 0.0, FIRST_INCREMENT
     else:

@@ -181,6 +181,12 @@ class Space:
             for degree, basis in self._bases.items()
         }
 
+    @cached_property
+    def stiffness(self) -> dict[int, sps.csr_matrix]:
+        """∫ ∇φ_a·∇φ_b dx for each degree in use."""
+        form = skfem.BilinearForm(lambda u, v, _: (u.grad * v.grad).sum(axis=0))
+        return {degree: form.assemble(basis).tocsr() for degree, basis in self._bases.items()}
+
     def norm(self, k: int, values: Array) -> float:
         """L2 norm of the function of unknown k with these degrees of freedom."""
         return float(np.sqrt(max(values @ (self.mass[self.degrees[k]] @ values), 0.0)))

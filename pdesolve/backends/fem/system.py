@@ -22,6 +22,7 @@ import sympy as sp
 from ...declare.conditions import normal_symbols
 from ...declare.domain import Array
 from ...residual.program import lower
+from .linear import factorise
 from .space import Indices, Space
 from .weak import NaturalTerm, WeakForm
 
@@ -182,6 +183,17 @@ class System:
         """Put the prescribed values in, in place."""
         for k, dofs, data in self._essential:
             values[self.space.offsets[k] + dofs] = data(self._with_time(self.space.nodes(k)[dofs], time))
+
+    def extended(self, values: Array) -> Array:
+        """The discrete harmonic function of each unknown with its prescribed values; others as they are."""
+        result = values.copy()
+        for k in sorted({k for k, _, _ in self._essential}):
+            fixed, matrix = self.fixed[self.space.block(k)], self.space.stiffness[self.space.degrees[k]]
+            given = np.where(fixed, values[self.space.block(k)], 0.0)
+            inner = factorise(matrix[~fixed][:, ~fixed], self.space.dimension)
+            given[~fixed] = inner(-(matrix @ given)[~fixed])
+            result[self.space.block(k)] = given
+        return result
 
     def interpolate(self, k: int, function: Callable[[Array], Any], time: float | None) -> Array:
         """Degrees of freedom of unknown k that take a function's values at the nodes."""

@@ -12,12 +12,13 @@ pressure), and S the rest. For every test function v of the unknown that the equ
 A coefficient that depends on the coordinates or the unknowns goes under the derivative by the product rule;
 what that adds is taken off S. On the boundary ∂u/∂n is replaced by what a Neumann or Robin condition says,
 and p by its Dirichlet data: these conditions are natural. Dirichlet conditions are essential: v vanishes
-    where they hold.
+where they hold. Where a coefficient jumps in space, its flux F·n is continuous: a u_xx with such an a is read
+as (a u_x)_x.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 import sympy as sp
 
 from ...declare import Initial, Observations, Periodic, Problem, Value
-from ...declare.conditions import BoundaryCondition, normal_symbols
+from ...declare.conditions import BoundaryCondition, flat_normal, normal_symbols
 from ...declare.domain import Array
 from ...residual.program import Program, derivative_name
 
@@ -96,8 +97,8 @@ class WeakForm:
         equations: one for each unknown, in the order of the unknowns that test them.
         natural: boundary integrals.
         essential: prescribed values, in the order of declaration: the first one holds where two meet.
-        multipliers: unknowns without second derivatives that no equation of their own determines (pressures);
-            they take elements of one degree less.
+        multipliers: unknowns without second derivatives whose gradient stands in the equations of diffusing
+            ones (pressures); they take elements of one degree less.
         is_linear: whether all integrals are linear in the unknowns.
 
     Raises:
@@ -113,22 +114,14 @@ class WeakForm:
         expressions = self._expressions()
         tests = self._pair(expressions)
         held = {k for e in expressions.values() for k in self._diffused(e)}
-        self.multipliers = frozenset(
-            k
-            for k, name in tests.items()
-            if k not in held and not self._own(k) & expressions[name].free_symbols
-        )
-        undiffused = [problem.unknown_names[k] for k in tests if k not in held and k not in self.multipliers]
-        if undiffused:
-            raise UnsupportedFormError(
-                f"{', '.join(undiffused)} has no second derivative in space: Galerkin's method without "
-                "stabilisation oscillates for first-order equations"
-            )
+        self.multipliers = self._multipliers(tests, expressions, held)
         self.equations = tuple(
             self._divergence_form(tests[k], k, expressions[tests[k]]) for k in range(len(problem.unknowns))
         )
+        self._used: set[tuple[BoundaryCondition, str]] = set()
         self.essential = tuple(self._essential())
         self.natural = tuple(self._natural())
+        self._refuse_unused()
 
     # -- the symbols of the equations --------------------------------------------------------------
 
@@ -152,6 +145,23 @@ class WeakForm:
             )
         if not 1 <= self.dimension <= 3:
             raise UnsupportedFormError(f"it covers 1 to 3 space dimensions, not {self.dimension}")
+        for gauge in self.gauges:
+            self._refuse_gauge(gauge)
+
+    def _refuse_gauge(self, gauge: Value) -> None:
+        """A Value takes the place of one row of the system, which must be free for it."""
+        name = gauge.unknown.func.__name__
+        if set(gauge.at) != set(self.space):
+            raise UnsupportedFormError(
+                f"Value({name}) must name one point of space, for all times: at= takes each of "
+                f"{', '.join(map(str, self.space))}, and no other coordinate"
+            )
+        holds = [c for c in self.problem.of_type(BoundaryCondition) if c.unknown == gauge.unknown]
+        if self.problem.time_order(gauge.unknown) or any(self._coefficients(c)[0] != 0 for c in holds):
+            raise UnsupportedFormError(
+                f"Value({name}) fixes the constant of an unknown that is determined up to one; the other "
+                f"conditions determine {name} already"
+            )
 
     def _expressions(self) -> dict[str, sp.Expr]:
         """Each equation in slots and, for second derivatives in space, `_Second` symbols."""
@@ -194,12 +204,30 @@ class WeakForm:
         for j, expression in enumerate(expressions.values()):
             free = expression.free_symbols
             for k, slots in enumerate(self.slots):
-                score[j, k] += 10 * (k in self._diffused(expression))
+                score[j, k] += 20 * (k in self._diffused(expression))
                 score[j, k] += 5 * bool({slots.rate, slots.acceleration} & free)
                 score[j, k] += bool(self._own(k) & free)
         rows, columns = linear_sum_assignment(-score)
         names = list(expressions)
         return {int(k): names[j] for j, k in zip(rows, columns, strict=True)}
+
+    def _multipliers(
+        self, tests: Mapping[int, str], expressions: Mapping[str, sp.Expr], held: set[int]
+    ) -> frozenset[int]:
+        """The unknowns that nothing diffuses and whose gradient drives those that diffuse. Others without
+        diffusion may stand in the equations by value and rate only.
+        """
+        found = set()
+        for k in tests.keys() - held:
+            slopes = set(self.slots[k].slopes)
+            users = {j for j, name in tests.items() if slopes & expressions[name].free_symbols}
+            if users and (k in users or not users <= held):
+                raise UnsupportedFormError(
+                    f"{self.problem.unknown_names[k]} has first derivatives in space and no second ones: "
+                    "Galerkin's method without stabilisation oscillates for first-order equations"
+                )
+            found |= {k} if users else set()
+        return frozenset(found)
 
     # -- divergence form ---------------------------------------------------------------------------
 
@@ -285,7 +313,18 @@ class WeakForm:
                 if k in self.multipliers and any(self._dirichlet(j, part) is None for j in users):
                     continue
                 found.append(Essential(k, part, self.as_function(condition.value, a)))
+                self._used.add((condition, part))
         return found
+
+    def _refuse_unused(self) -> None:
+        """Every condition has entered some integral or holds some values: none is dropped in silence."""
+        for condition in self.problem.of_type(BoundaryCondition):
+            for part in condition.parts(self.problem.domain):
+                if (condition, part) not in self._used:
+                    raise UnsupportedFormError(
+                        f"{condition.who} on {part} has no place in the weak form: drop it there, or give "
+                        "the other unknowns conditions that leave it one"
+                    )
 
     def as_function(self, data: Any, divisor: sp.Expr = sp.S.One) -> Callable[[Array], Any]:
         """Data of a condition, over ``divisor``, as a function of points (n, d)."""
@@ -314,18 +353,27 @@ class WeakForm:
         """-F·n = Σ_k n·a∇u_k + Σ_m (c·n) p_m with the conditions of the part put in."""
         total: sp.Expr = sp.Integer(0)
         inputs: dict[sp.Symbol, Any] = {}
-        normals = sp.Matrix(normal_symbols(self.problem.domain))
+        normal = sp.Matrix(normal_symbols(self.problem.domain))
+        normal = normal.subs(flat_normal(self.problem.domain, part) or {})
         for k, matrix in equation.conductivity.items():
-            condition = next((c for c in self._conditions(k, part) if self._coefficients(c)[1] != 0), None)
             name = self.problem.unknown_names[k]
+            factor = self._normal_conductivity(matrix, normal, part, name)
+            if factor == 0:
+                continue
+            condition = next((c for c in self._conditions(k, part) if self._coefficients(c)[1] != 0), None)
             if condition is None:
+                held = self._dirichlet(k, part) is not None
                 raise UnsupportedFormError(
-                    f"{equation.name!r} needs ∂{name}/∂n on {part}: add Neumann or Robin there"
+                    f"{equation.name!r} needs ∂{name}/∂n on {part}"
+                    + (f", where {name} itself is given" if held else ": add Neumann or Robin there")
                 )
             a, b = self._coefficients(condition)
-            slope = (self._data(condition, inputs) - a * self.slots[k].value) / b
-            total += self._normal_conductivity(matrix, part, name) * slope
+            total += factor * (self._data(condition, inputs) - a * self.slots[k].value) / b
+            self._used.add((condition, part))
         for k, vector in equation.multipliers.items():
+            across = (vector.T * normal)[0]
+            if across == 0:
+                continue  # along a wall that the flow slips on
             condition, name = self._dirichlet(k, part), self.problem.unknown_names[k]
             if condition is None:
                 raise UnsupportedFormError(
@@ -333,7 +381,8 @@ class WeakForm:
                     f"add Dirichlet({name}, 0, on={part!r})"
                 )
             a, _ = self._coefficients(condition)
-            total += (vector.T * normals)[0] * self._data(condition, inputs) / a
+            total += across * self._data(condition, inputs) / a
+            self._used.add((condition, part))
         return total, inputs
 
     def _data(self, condition: BoundaryCondition, inputs: dict[sp.Symbol, Any]) -> sp.Expr:
@@ -343,14 +392,14 @@ class WeakForm:
         inputs[symbol] = condition.value
         return symbol
 
-    def _normal_conductivity(self, matrix: sp.Matrix, part: str, name: str) -> sp.Expr:
-        """The factor of ∂u/∂n in n·a∇u: a where the matrix is a times unity, a_ii across a face of axis i."""
-        axis = self.problem.domain.face(part).axis
-        is_scalar = matrix == matrix[0, 0] * sp.eye(self.dimension)
-        if is_scalar:
+    def _normal_conductivity(self, matrix: sp.Matrix, normal: sp.Matrix, part: str, name: str) -> sp.Expr:
+        """The factor of ∂u/∂n in n·a∇u, where a n = factor · n."""
+        if matrix == matrix[0, 0] * sp.eye(self.dimension):
             return matrix[0, 0]
-        if axis is not None and all(matrix[axis, j] == 0 for j in range(self.dimension) if j != axis):
-            return matrix[axis, axis]
+        along = matrix * normal
+        factor = sp.expand((normal.T * along)[0])
+        if all(_vanishes(e) for e in along - factor * normal):
+            return sp.Integer(0) if _vanishes(factor) else factor
         raise UnsupportedFormError(
             f"the diffusion of {name} is anisotropic and {part} oblique to it: ∂{name}/∂n is no flux there"
         )
@@ -376,14 +425,18 @@ class WeakForm:
         free = {s for e in self.equations for d in self.densities(e) for s in d.free_symbols}
         return tuple(2 if s.acceleration in free else int(s.rate in free) for s in self.slots)
 
-    def sign_of_diffusion(self, k: int) -> int:
-        """+1 where the equation of unknown k is declared as -aΔu + … = 0 with a > 0, -1 for its negative."""
+    def sign_of_diffusion(self, k: int, values: Sequence[float]) -> int:
+        """+1 where the equation of unknown k is declared as -aΔu + … = 0 with a > 0, -1 for its negative.
+
+        Args:
+            values: typical ones of the unknowns, at which a is evaluated.
+        """
         matrix = self.equations[k].conductivity.get(k)
         if matrix is None:
             return 1
-        zero = dict.fromkeys((s for slots in self.slots for s in slots.all), sp.Integer(0))
-        at = dict(zip(self.problem.coordinates, map(sp.Float, self.problem.domain.cover(3)[1]), strict=True))
-        return -1 if float(matrix[0, 0].xreplace(zero).subs(at)) > 0 else 1
+        at = dict(zip(self.problem.coordinates, self.problem.domain.cover(3)[1], strict=True))
+        at |= dict(zip((slots.value for slots in self.slots), values, strict=True))
+        return -1 if float(matrix.trace().subs(at)) > 0 else 1
 
     @property
     def gauges(self) -> tuple[Value, ...]:
@@ -397,6 +450,12 @@ class WeakForm:
             if condition.unknown == self.problem.unknowns[k] and condition.order == order:
                 return self.as_function(condition.value)
         return None
+
+
+def _vanishes(e: sp.Expr) -> bool:
+    """Zero, up to the round-off of a normal's components."""
+    e = sp.expand(e)
+    return bool(e == 0 or (e.is_number and abs(float(e)) < 1e-12))
 
 
 __all__ = ["Essential", "NaturalTerm", "Slots", "UnsupportedFormError", "WeakEquation", "WeakForm"]
