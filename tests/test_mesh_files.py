@@ -547,3 +547,9 @@ def test_the_script_makes_the_files(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "meshes", tmp_path / "made", ignore=shutil.ignore_patterns("*.msh", "*.stl"))
     subprocess.run([sys.executable, tmp_path / "made" / "make_meshes.py"], check=True, timeout=600)
     assert {p.name for p in (tmp_path / "made").iterdir()} >= set(meshes.names())
+
+
+@pytest.mark.parametrize("angle", [0, -30, 180, float("nan"), "30", True])
+def test_feature_angles_are_angles(angle: object) -> None:
+    with pytest.raises(PDESolveError, match="feature_angle between 0 and 180"):
+        pde.SurfaceDomain(meshes.path("part.stl"), (x, y, z), feature_angle=angle)  # type: ignore[arg-type]

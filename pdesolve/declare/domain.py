@@ -173,10 +173,10 @@ class Domain:
 
     def measure(self, part: str = INSIDE) -> float:
         """Volume of the inside (time included), or area of a boundary part (times duration)."""
-        if part == INITIAL:
+        if part != INSIDE and self.face(part).name == INITIAL:
             return self.region.measure()
         duration = self.time.length if self.time is not None else 1.0
-        return self.region.measure(part if part == INSIDE else self.face(part).name) * duration
+        return self.region.measure(part) * duration
 
     def normal(self, part: str) -> Array | None:
         """Outward unit normal (number of space axes,) of a flat part; None where it varies."""
@@ -244,7 +244,7 @@ class Domain:
 
     def _place(self, unit: Array, part: str) -> Array:
         """Points (n, d) from the unit cube: the region's own, and time in the last column."""
-        if part not in (INSIDE, INITIAL):
+        if part != INSIDE:
             self.face(part)  # raises UnknownPartError
         if self.time is None:
             return self.region.place(unit, part)
@@ -270,6 +270,10 @@ class Domain:
 
 def _unit(n: int, d: int, rng: np.random.Generator, method: str) -> Array:
     """``n`` points of the d-dimensional unit cube."""
+    if method not in ("sobol", "uniform"):
+        raise ExpressionTypeError(
+            "Domain.sample", "a method 'sobol' or 'uniform'", repr(method)[:40], "Leave the default, 'sobol'."
+        )
     if not d:
         return np.zeros((n, 0))
     if method == "uniform":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from .domain import Domain
-from .errors import ExpressionTypeError, MeshDimensionError
+from .errors import ExpressionTypeError, MeshDimensionError, MeshFileError
 from .regions.mesh import Mesh
 from .regions.mesh_checks import checked
 from .regions.mesh_file import read_mesh
@@ -53,7 +54,7 @@ def MeshDomain(source: str | Path | Mesh, coordinates: Sequence[sp.Symbol]) -> D
             {name: np.asarray(f, dtype=np.int64) for name, f in source.boundaries.items()},
         )
         return Domain(MeshRegion(variables, checked(mesh, "MeshDomain")))
-    return Domain(MeshRegion(variables, read_mesh(source, len(variables))))
+    return Domain(MeshRegion(variables, read_mesh(_path("MeshDomain", source), len(variables))))
 
 
 def SurfaceDomain(
@@ -80,15 +81,30 @@ def SurfaceDomain(
         MeshDimensionError: it holds no triangles, or not three coordinates are given.
         NonFiniteMeshError, MeshConnectivityError, DegenerateCellError, MeshTopologyError: it is open or
             otherwise refused; see `regions.surface_checks.checked_surface`.
+        ExpressionTypeError: ``feature_angle`` is no number between 0 and 180.
     """
     variables = _symbols("SurfaceDomain", coordinates, (3,))
-    points, triangles = read_surface(source)
+    points, triangles = read_surface(_path("SurfaceDomain", source))
     if feature_angle is None:
         parts: tuple[str, ...] = ("surface",)
         labels = np.zeros(len(triangles), dtype=np.int64)
     else:
+        is_number = isinstance(feature_angle, int | float) and not isinstance(feature_angle, bool)
+        if not is_number or not 0 < feature_angle < 180:
+            raise ExpressionTypeError(
+                "SurfaceDomain",
+                "a feature_angle between 0 and 180 degrees",
+                repr(feature_angle)[:40],
+                "Give one such as 30.",
+            )
         parts, labels = split_at_edges(points, triangles, feature_angle)
     return Domain(SurfaceRegion(variables, points, triangles, parts, labels))
+
+
+def _path(who: str, source: Any) -> Path:
+    if not isinstance(source, str | Path):
+        raise MeshFileError(who, "a path to a file", repr(source)[:80], 'Write "part.msh".')
+    return Path(source)
 
 
 def _symbols(who: str, coordinates: Sequence[sp.Symbol], counts: tuple[int, ...]) -> tuple[sp.Symbol, ...]:

@@ -87,7 +87,8 @@ def Disk(
         ShapeError: a number is not finite, or there are too few segments.
         ExpressionTypeError: centre or radius are no numbers; strings are never evaluated.
     """
-    return _ellipse(coordinates, center, (radius, radius), name, segments, "Disk")
+    r = _number(radius, "Disk, radius", "a number")
+    return _ellipse(coordinates, center, (r, r), name, segments, "Disk")
 
 
 def Ellipse(
@@ -114,7 +115,7 @@ def _ellipse(
 ) -> Domain:
     plane = _plane(coordinates, who)
     x0, y0 = _point(center, f"{who}, center")
-    a, b = _point(radii, f"{who}, radius")
+    a, b = _point(radii, f"{who}, radii")
     if not (a > 0 and b > 0):
         raise EmptyDomainError(who, "a positive radius", f"{min(a, b):g}", "Give a radius above zero.")
     if not isinstance(segments, int) or isinstance(segments, bool) or segments < 16:
@@ -140,16 +141,21 @@ def _plane(coordinates: Any, who: str) -> tuple[sp.Symbol, sp.Symbol]:
 
 
 def _point(value: Any, who: str) -> Point:
-    """Two finite numbers, symbolic ones such as ``pi / 2`` included."""
+    """Two finite numbers."""
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise ExpressionTypeError(who, "two numbers (x, y)", repr(value)[:80], "Write (0.5, 0.5).")
-    numbers = [as_expression(v, who, "two numbers (x, y)") for v in value]
-    if not all(number.is_number and (number.is_extended_real or number is sp.nan) for number in numbers):
-        raise ExpressionTypeError(who, "two real numbers", str(value)[:80], "Give numbers, not symbols.")
-    x, y = (float(number) for number in numbers)
-    if not (np.isfinite(x) and np.isfinite(y)):
-        raise ShapeError(who, "finite numbers", f"({x}, {y})", "Correct the coordinates.")
+    x, y = (_number(v, who, "two numbers (x, y)") for v in value)
     return x, y
+
+
+def _number(value: Any, who: str, expected: str) -> float:
+    """A finite number, symbolic ones such as ``pi / 2`` included."""
+    number = as_expression(value, who, expected)
+    if not (number.is_number and (number.is_extended_real or number is sp.nan)):
+        raise ExpressionTypeError(who, expected, str(value)[:80], "Give real numbers, not symbols.")
+    if not np.isfinite(float(number)):
+        raise ShapeError(who, "finite numbers", str(number), "Correct the number.")
+    return float(number)
 
 
 __all__ = ["Disk", "Ellipse", "Polygon"]

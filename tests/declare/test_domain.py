@@ -166,6 +166,18 @@ def test_parts_and_normals() -> None:
             call("inlet")
 
 
+def test_without_time_there_is_no_initial_part() -> None:
+    for domain in (PIERCED, ROUND, pde.Box((x, 0, 1), (y, 0, 1))):
+        for call in (domain.measure, lambda part, d=domain: d.cover(3, part)):
+            with pytest.raises(UnknownPartError, match="'initial'"):
+                call("initial")
+
+
+def test_methods_of_sampling_are_two() -> None:
+    with pytest.raises(ExpressionTypeError, match="'sobol' or 'uniform'"):
+        PIERCED.sample(3, np.random.default_rng(0), method="sobool")
+
+
 def test_a_time_outside_is_outside() -> None:
     domain = ROUND * TIME
     points = np.array([[1.0, -2.0, 2.0], [1.0, -2.0, 5.1], [1.0, -2.6, 3.0], [1.5, -2.0, 5.0]])

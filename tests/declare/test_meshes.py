@@ -16,6 +16,7 @@ from pdesolve.declare.errors import (
     DuplicateMeshError,
     MeshConnectivityError,
     MeshDimensionError,
+    MeshFileError,
     MeshTopologyError,
     NameClashError,
     NonFiniteMeshError,
@@ -278,8 +279,19 @@ def test_mesh_is_refined_to_a_size() -> None:
     fine = region.mesh(0.2)
     assert 0.1 < fine.longest_edge <= 0.2
     assert measures(fine.vertices).sum() == pytest.approx(3)
-    with pytest.raises(PDESolveError, match="Ask for more"):
+    with pytest.raises(PDESolveError, match="Give a larger size"):
         region.mesh(1e-6)
+    for size in (-1, 0, np.nan, "0.1"):
+        with pytest.raises(PDESolveError, match="positive"):
+            region.mesh(size)
+
+
+@pytest.mark.parametrize("source", [3, None, ["part.msh"]])
+def test_sources_are_paths(source: object) -> None:
+    with pytest.raises(MeshFileError, match="a path"):
+        pde.MeshDomain(source, (x, y))  # type: ignore[arg-type]
+    with pytest.raises(MeshFileError, match="a path"):
+        pde.SurfaceDomain(source, (x, y, z))  # type: ignore[arg-type]
 
 
 def test_straight_sides_are_segments_with_the_region_on_their_left() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import pdesolve.declare as pde
 from pdesolve.declare.errors import DisconnectedDomainError, EmptyDomainError, MeshingError
 from pdesolve.declare.regions.mesh import Mesh
+from pdesolve.declare.regions.region import Region
 from pdesolve.declare.regions.shape import Shape
 from pdesolve.declare.regions.size_field import size_field
 
@@ -233,10 +234,23 @@ def test_random_combinations(seed: int) -> None:
     check(domain, mesh, min(20.0, 0.6 * sharpest_corner(domain.region)))
 
 
-@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, 1e-5])
-def test_sizes_that_cannot_be_are_refused(size: float) -> None:
+@pytest.mark.parametrize("region", [SQUARE.region, box(0, 1, 0, 1).region], ids=["shape", "box"])
+@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf, "1", True])
+def test_sizes_that_cannot_be_are_refused(size: float, region: Region) -> None:
+    with pytest.raises(MeshingError, match="positive"):
+        region.mesh(size)
+
+
+def test_a_mesh_that_would_be_too_large_is_refused() -> None:
     with pytest.raises(MeshingError, match="size"):
-        SQUARE.region.mesh(size)
+        SQUARE.region.mesh(1e-5)
+
+
+@pytest.mark.parametrize("size", [1, np.int64(2), 100])
+def test_sizes_may_be_whole_numbers(size: int) -> None:
+    """Edges are still as short as the curve needs: 32 a turn."""
+    mesh = pde.Disk((x, y)).region.mesh(size)
+    assert len(mesh.boundaries["circle"]) == 32
 
 
 def test_details_below_round_off_are_refused() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .region import INSIDE, Array, Axis, Face, Mask, Region
+from .region import INSIDE, Array, Axis, Face, Mask, Region, checked_size
 
 if TYPE_CHECKING:
     from .mesh import Mesh
@@ -95,7 +95,7 @@ class BoxRegion(Region):
         from .mesh import box_mesh
 
         longest = max(axis.length for axis in self.intervals)
-        step = size or longest / 32
+        step = longest / 32 if size is None else checked_size(size)
         return box_mesh([np.linspace(*a.bounds, max(1, round(a.length / step)) + 1) for a in self.intervals])
 
     def to_json(self) -> dict[str, Any]:

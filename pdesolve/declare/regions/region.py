@@ -9,6 +9,7 @@ of two parts disagree there, the condition that was declared first holds.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from ..errors import EmptyDomainError, ExpressionTypeError
+from ..errors import EmptyDomainError, ExpressionTypeError, MeshingError
 from ..symbols import as_expression
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ class Region(ABC):
         """Simplices that fill the region, with the parts as named facets.
 
         ``size`` is the length of edges, by default 1/32 of the longest side of the bounding box.
+
+        Raises:
+            MeshingError: the size is not a positive number, or would make too many cells.
         """
 
     @abstractmethod
@@ -153,3 +157,15 @@ class Region(ABC):
     def is_filled(self) -> bool:
         """Whether `place` yields inner points only; else those outside must be dropped."""
         return True
+
+
+def checked_size(size: float) -> float:
+    """A length of edges as a float.
+
+    Raises:
+        MeshingError: it is not a positive number.
+    """
+    is_number = isinstance(size, int | float | np.integer | np.floating) and not isinstance(size, bool)
+    if not is_number or not (size > 0 and math.isfinite(size)):
+        raise MeshingError("mesh", "a positive length of edges", repr(size)[:40], "Give one such as 0.05.")
+    return float(size)

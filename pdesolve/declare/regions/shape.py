@@ -18,7 +18,7 @@ import sympy as sp
 from ..errors import EmptyDomainError, NameClashError, SelfIntersectionError, ShapeError
 from . import simplices
 from .curves import Curve, curves_of
-from .region import INITIAL, INSIDE, Array, Axis, Face, Mask, Region
+from .region import INITIAL, INSIDE, Array, Axis, Face, Mask, Region, checked_size
 
 if TYPE_CHECKING:
     from .mesh import Indices, Mesh
@@ -260,7 +260,7 @@ class Shape(Region):
         from .size_field import CELLS
         from .triangulate import triangulate
 
-        return triangulate(self, self.size / CELLS if size is None else size)
+        return triangulate(self, self.size / CELLS if size is None else checked_size(size))
 
     def boundary_curves(self, part: str) -> tuple[Curve, ...] | None:
         return curves_of(self.rings, part)
@@ -311,10 +311,10 @@ def _check_ring(ring: Ring) -> None:
         raise ShapeError(
             "Shape", "vertices that differ from the next", f"{twice} twice in a row", "Drop the repetition."
         )
-    size = float(np.max(np.ptp(points, axis=0)))
-    if abs(ring.signed_area) <= 1e-14 * size**2:
+    extent = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    if extent[1] <= 1e-14 * extent[0]:
         raise EmptyDomainError(
-            "Shape", "a positive area", f"{abs(ring.signed_area):g}", "Move the vertices off one line."
+            "Shape", "a positive area", "vertices on one line", "Move the vertices off one line."
         )
     radii = np.array([side.ellipse[2:] for side in ring.sides if side.ellipse])
     if len(ring.sides) != len(points) or not np.all((radii > 0) & np.isfinite(radii)):

@@ -16,7 +16,7 @@ from . import simplices
 from .arrays import array_from_json, array_to_json
 from .curves import Curve, Segment
 from .mesh import EDGES, Indices, Mesh
-from .region import INSIDE, Array, Axis, Face, Mask, Region
+from .region import INSIDE, Array, Axis, Face, Mask, Region, checked_size
 from .search import SimplexSearch
 
 FLAT = 1e-9  # normals of a flat part differ by no more than this
@@ -84,16 +84,20 @@ class MeshRegion(Region):
         """The mesh as it is, or, where ``size`` is given, refined uniformly until no edge is longer.
 
         Raises:
-            MeshingError: that would need more than 10 million cells.
+            MeshingError: the size is not a positive number, or would need more than 10 million cells.
         """
         mesh = self.triangulation
         if size is None:
             return mesh
+        size = checked_size(size)
         halvings = max(0, math.ceil(math.log2(mesh.longest_edge / size)))
         cells = len(mesh.cells) * 2 ** (mesh.dimension * halvings)
         if cells > MAX_CELLS:
             raise MeshingError(
-                "MeshDomain", f"cells of a size that takes at most {MAX_CELLS}", f"{size}", "Ask for more."
+                "MeshDomain",
+                f"cells of a size that takes at most {MAX_CELLS}",
+                f"{size:g}",
+                "Give a larger size.",
             )
         while mesh.longest_edge > size:
             mesh = mesh.refined()

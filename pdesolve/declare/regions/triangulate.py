@@ -40,7 +40,7 @@ def triangulate(shape: Shape, size: float) -> Mesh:
         MeshingError: the mesh would have more than two million points, or the shape has details that are
             too fine for double precision.
     """
-    expected = 1.2 * shape.measure() / size**2 if size > 0 else np.inf
+    expected = 1.2 * shape.measure() / size**2
     if not expected < MAX_POINTS:
         got = f"{size:g}, for about {expected:.2g} points"
         raise MeshingError(
