@@ -22,7 +22,7 @@ from .field import FEMField
 from .march import March, Stepper
 from .newton import Iterate
 from .space import Space
-from .system import System
+from .system import Moment, System
 from .time_stepping import SCHEMES
 from .weak import UnsupportedFormError, WeakForm
 
@@ -184,6 +184,7 @@ class FEM(Backend):
             self._begin(state)
         return state
 
+    @np.errstate(all="ignore")  # what is not finite is found by its norm
     def advance(self, state: State) -> Progress:
         system = self._system(state)
         if state.iterate is not None:
@@ -219,7 +220,7 @@ class FEM(Backend):
         return state.estimate
 
     def diagnose(self, state: State) -> str:
-        return self._stage(state)
+        return self._strange_place(state) or self._stage(state)
 
     # -- levels ------------------------------------------------------------------------------------
 
@@ -377,9 +378,24 @@ class FEM(Backend):
         return f"{where}, Newton step {state.iterate.iterations}{part}"
 
     def _remedy(self, state: State) -> str:
+        place = self._strange_place(state)
+        if place is not None:
+            return f"{place} is not finite"
+        if state.form.is_linear:
+            return "the linear system is singular: conditions that make the solution unique are missing"
         if state.march is not None:
             return "Newton's method failed within a time step; choose a smaller dt or size"
         return "Newton's method failed, with continuation too: choose a smaller size"
+
+    def _strange_place(self, state: State) -> str | None:
+        system = self._system(state)
+        if state.iterate is not None:
+            return system.strange_place(state.iterate.values, Moment())
+        assert state.march is not None
+        # Where the step that failed leads: a stage's own values are not kept.
+        return system.strange_place(
+            state.march.values, Moment(state.march.time + state.march.step, h=state.march.rates)
+        )
 
     def _fraction(self, state: State) -> float:
         """Work done over that of two levels, or of those begun where there are more."""

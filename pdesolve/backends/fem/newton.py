@@ -2,8 +2,8 @@
 
 The first start is zero (or the solution of the level before), the second the harmonic extension of the
 prescribed values. With R_s = linear part about zero + s (R - linear part), s = 1 is tried first. If that
-fails from both, s goes from 0 to 1 in steps that adapt: for a flow this is continuation in the Reynolds number
-from Stokes flow.
+fails from both, s goes from 0 to 1 in steps that adapt: for a flow this is continuation in the Reynolds
+number from Stokes flow.
 """
 
 from __future__ import annotations

@@ -231,12 +231,10 @@ class System:
 
     def residual(self, values: Array, moment: Moment, homotopy: float = 1.0) -> Array:
         """R (size,) of all test functions; at prescribed ones it is the reaction."""
-        fields = self._fields(values, moment)
         result = np.zeros(self.space.size)
-        arguments = [*fields, *self._coordinates(self.space.points, moment), homotopy]
-        shape = self.space.weights.shape
+        arguments = self._arguments(values, moment, homotopy)
         for integral in self._integrals:
-            densities = _stacked(integral.values(*arguments), shape)  # (e, q, i)
+            densities = self._densities(integral, arguments)
             features = self.space.features(integral.test)
             weighted = densities * self.space.weights[..., None]
             rows = weighted.shape[1] * weighted.shape[2]
@@ -245,10 +243,8 @@ class System:
             )
             self._add(result, integral.test, features.dofs, local[:, 0])
         for facets in self._facets:
-            values_on = _stacked(
-                facets.integral.values(*self._facet_arguments(facets, values, moment, homotopy)),
-                facets.weights.shape,
-            )
+            on_part = self._facet_arguments(facets, values, moment, homotopy)
+            values_on = _stacked(facets.integral.values(*on_part), facets.weights.shape)
             basis, dofs = facets.features[facets.integral.test]
             self._add(
                 result,
@@ -268,8 +264,7 @@ class System:
 
     def jacobian(self, values: Array, moment: Moment, homotopy: float = 1.0) -> sps.csr_matrix:
         """∂R/∂U with the rows of gauges in their places."""
-        fields = self._fields(values, moment)
-        arguments = [*fields, *self._coordinates(self.space.points, moment), homotopy]
+        arguments = self._arguments(values, moment, homotopy)
         blocks: list[tuple[Array, Indices, Indices]] = []
         for integral in self._integrals:
             slopes = integral.slopes(*arguments)
@@ -290,7 +285,8 @@ class System:
                     )
                 )
         for facets in self._facets:
-            slopes = facets.integral.slopes(*self._facet_arguments(facets, values, moment, homotopy))
+            on_part = self._facet_arguments(facets, values, moment, homotopy)
+            slopes = facets.integral.slopes(*on_part)
             for (_, k, _, order), slope in zip(facets.integral.places, slopes, strict=True):
                 (test_basis, test_dofs), (basis, dofs) = (
                     facets.features[facets.integral.test],
@@ -308,7 +304,27 @@ class System:
             matrix = sps.diags(keep) @ matrix + unit @ gauge
         return matrix.tocsr()
 
+    @np.errstate(all="ignore")
+    def strange_place(self, values: Array, moment: Moment) -> str | None:
+        """The first equation, and a point, at which the integrand is not finite; None where it is."""
+        arguments = self._arguments(values, moment, 1.0)
+        for equation, integral in zip(self.form.equations, self._integrals, strict=True):
+            strange = ~np.isfinite(self._densities(integral, arguments)).all(axis=-1)
+            if strange.any():
+                point = self._with_time(self.space.points[strange][:1], moment.time)[0]
+                at = zip(self.form.problem.coordinates, point, strict=True)
+                return f"{equation.name!r} at " + ", ".join(f"{c} = {v:.4g}" for c, v in at)
+        return None
+
     # -- pieces ------------------------------------------------------------------------------------
+
+    def _arguments(self, values: Array, moment: Moment, homotopy: float) -> list[Any]:
+        """Arguments of the lowered functions at the quadrature points of the cells."""
+        return [*self._fields(values, moment), *self._coordinates(self.space.points, moment), homotopy]
+
+    def _densities(self, integral: _Integral, arguments: Sequence[Any]) -> Array:
+        """(cells, points, densities)."""
+        return _stacked(integral.values(*arguments), self.space.weights.shape)
 
     def _fields(self, values: Array, moment: Moment) -> list[Any]:
         """All slots at the quadrature points, in the order of the lowered functions' arguments."""

@@ -223,7 +223,7 @@ class WeakForm:
             users = {j for j, name in tests.items() if slopes & expressions[name].free_symbols}
             if users and (k in users or not users <= held):
                 raise UnsupportedFormError(
-                    f"{self.problem.unknown_names[k]} has first derivatives in space and no second ones: "
+                    f"{self.problem.unknown_names[k]} has a first and no second derivative in space: "
                     "Galerkin's method without stabilisation oscillates for first-order equations"
                 )
             found |= {k} if users else set()
