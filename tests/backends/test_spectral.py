@@ -29,6 +29,8 @@ from spectral_cases import (
 )
 
 from pdesolve.backends.spectral import Spectral
+from pdesolve.backends.spectral.evolution import Evolution
+from pdesolve.backends.spectral.unseen import Data
 from pdesolve.declare import Box, Initial, Interval, Periodic, Problem, Time, unknown
 from pdesolve.problems.burgers import cole_hopf
 from pdesolve.solution.status import Status
@@ -309,3 +311,47 @@ def test_a_kink_is_there_at_the_start_and_slabs_follow_it() -> None:
     error = relative_l2(values(method, state, points), values(finer, reference, points))
     estimate = method.error_estimate(state)
     assert estimate is not None and error < estimate
+
+
+# -- what a grid cannot see ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["initial", "source", "coefficient"])
+def test_waves_that_vanish_on_the_first_grid(place: str) -> None:
+    """sin(64x) is zero at 64 equally spaced points: two levels that miss it agree."""
+    exact = {
+        "initial": sp.sin(64 * x) * sp.cos(t) + sp.cos(x),
+        "source": sp.sin(64 * x) * t + sp.cos(x),
+        "coefficient": sp.cos(x - t),
+    }[place]
+    factor = sp.sin(64 * x) if place == "coefficient" else 1
+    operator = u.diff(t) - u.diff(x, 2) + factor * u
+    problem = line(place, operator, exact.subs(t, 0)).manufacture(u=exact)
+    for method in (Spectral(rtol=1e-7), Spectral(n=64, dt=0.01)):
+        state, progress = drive(problem, method)
+        points = problem.domain.grid((301, 12)).points
+        values = sp.lambdify((x, t), exact, "numpy")(*points.T)
+        error = relative_l2(method.field(state).values(points, 1)[:, 0], values)
+        assert error <= state.estimate, (error, state.estimate)
+        assert (progress.status is Status.CONVERGED) == (method.dt is None)
+
+
+def test_a_kink_is_not_taken_for_hidden_waves() -> None:
+    bump = sp.Abs(sp.sin(x / 2))
+    data = Data(Evolution(line("kink", u.diff(t) - u.diff(x, 2) - bump, bump)))
+    assert all(data.unseen(modes) == 0 for modes in (10, 21, 40, 200))
+
+
+@pytest.mark.parametrize(
+    "signal", [sp.sin(256 * sp.pi * t), 1 + sp.tanh((t - 0.5037) * 500)], ids=["in step", "pulse"]
+)
+def test_changes_between_the_saved_times_are_seen(signal: Any) -> None:
+    """One oscillates in step with 64 saved intervals and their middles, one happens between two of them."""
+    exact = sp.sin(x) * signal + sp.cos(x)
+    problem = line("fast", u.diff(t) - u.diff(x, 2), exact.subs(t, 0)).manufacture(u=exact)
+    method = Spectral(rtol=1e-5)
+    state, progress = drive(problem, method)
+    points = problem.domain.grid((7, 4001)).points
+    values = sp.lambdify((x, t), exact, "numpy")(*points.T)
+    error = relative_l2(method.field(state).values(points, 1)[:, 0], values)
+    assert progress.status is Status.CONVERGED and error <= state.estimate

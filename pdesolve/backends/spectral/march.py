@@ -20,6 +20,7 @@ from .fourier import FourierGrid, Spectra, resize, tail
 from .method import Method
 from .run import Run, edges
 from .trajectory import Slab, difference
+from .unseen import Data
 
 START_N = (64, 32, 16)
 MAX_N = (16384, 1024, 128)
@@ -32,6 +33,10 @@ MEMORY = 1 << 28
 SEEN = (8.0, 25.0)
 """Ratios of two successive changes that show an order near four. Of a change with the ratio r, 1/(r - 1) is
 the error that is left; half as much again is claimed."""
+ROUND_OFF = 1e-14
+"""Least error of interpolation that more saved times are spent on."""
+UNRESOLVED = 1e-3
+"""Error of interpolation above which the saved times miss what happens between them."""
 RETRIES = 5
 """Times that a level starts again with half the step after it became unstable."""
 
@@ -51,6 +56,7 @@ class State:
     work: float = 0.0
     method: Any = field(default=None, metadata={"transient": True})
     evolution: Any = field(default=None, metadata={"transient": True})
+    data: Any = field(default=None, metadata={"transient": True})
     discretization: Any = field(default=None, metadata={"transient": True})
     coefficients: Any = field(default=None, metadata={"transient": True})
 
@@ -80,19 +86,23 @@ class FourierMarch(Method):
         problem = self.problem
         evolution = Evolution(problem)
         n = self.options.n or START_N[len(problem.domain.space) - 1]
-        spectra = series(evolution, self._grid(problem, n))
+        spectra, data = series(evolution, self._grid(problem, n)), Data(evolution)
         most = self._most(problem, first=True)
         while (
             self.options.n is None
             and not context.resuming
             and n < most
-            and tail(spectra, spectra.ndim - 1) > self._unresolved
+            and max(tail(spectra, spectra.ndim - 1), data.unseen(spectra.shape[-1] - 1)) > self._unresolved
         ):
             n = _finer(n, most)
             spectra = series(evolution, self._grid(problem, n))
         discretization = Discretization(evolution, self._grid(problem, n))
         return State(
-            self._first_run(discretization), method=self, evolution=evolution, discretization=discretization
+            self._first_run(discretization),
+            method=self,
+            evolution=evolution,
+            discretization=discretization,
+            data=data,
         )
 
     def advance(self, state: State) -> Progress:
@@ -210,7 +220,8 @@ class FourierMarch(Method):
     def _compare(self, state: State, loss: float) -> Progress:
         """A run is done: estimate the error against the one before, then plan the next or stop."""
         run, before = state.run, state.estimate
-        rough = float(np.sqrt(run.roughness))
+        unseen = state.data.unseen(run.spectra.shape[-1] - 1)
+        rough = max(float(np.sqrt(run.roughness)), unseen)
         held = run.n == state.coarse_n
         if state.finest:
             change, last = difference(state.finest, run.slabs, run.dimension), state.change
@@ -218,15 +229,15 @@ class FourierMarch(Method):
             ratio = last / change if held and last and change else 0.0
             if SEEN[0] <= ratio <= SEEN[1]:
                 change *= 1.5 / (min(ratio, 16.0) - 1)
-            state.estimate = change + run.interpolation_error + (rough if held else 0.0)
+            state.estimate = change + run.interpolation_error + (rough if held else unseen)
         state.finest, state.coarse_n = run.slabs, run.n
         state.work += run.total_steps * run.n**run.dimension
         if state.estimate is None:
             status, why = None, _stage(state)
         else:
-            fell = before is None or state.estimate < 0.5 * before
+            fell = before is None or state.estimate < 0.5 * before or self._intervals(run) > run.intervals
             state.stalls = 0 if fell else state.stalls + 1
-            status, why = self._verdict(state, state.estimate, rough if held else 0.0)
+            status, why = self._verdict(state, state.estimate, rough if held else unseen)
         if status is not None:
             return Progress(loss, fraction=1.0, status=status, message=why)
         self._refine(state, rough)
@@ -253,14 +264,24 @@ class FourierMarch(Method):
 
     def _refine(self, state: State, rough: float) -> None:
         run, problem = state.run, state.evolution.problem
-        n, intervals = run.n, run.intervals
+        n, intervals = run.n, self._intervals(run)
         resolved = state.level > 0 and rough <= 0.1 * self.options.rtol
         if not resolved:
-            n = _finer(n, self._most(problem), _growth(rough))
-        if run.interpolation_error > 0.1 * self.options.rtol and 2 * intervals * run.spectra.nbytes <= MEMORY:
-            intervals *= 2
-        state.run = Run.begin(self._discretization(state, n), run.edges, 2 * run.steps, intervals)
+            n = _finer(n, self._most(problem), _growth(rough, self.options.rtol))
+        steps = 2 * intervals * -(-run.steps // intervals)
+        state.run = Run.begin(self._discretization(state, n), run.edges, steps, intervals)
         state.level, state.restarts = state.level + 1, 0
+
+    def _intervals(self, run: Run) -> int:
+        """Saved intervals of the next level: interpolation is of order ten. More than twice as many take more
+        than twice the steps, which only what is not resolved at all is worth."""
+        unresolved = self.options.dt is None and run.interpolation_error > UNRESOLVED
+        intervals, most = run.intervals, 3 if unresolved else 1
+        missing = run.interpolation_error / max(0.1 * self.options.rtol, ROUND_OFF)
+        for _ in range(int(np.clip(np.ceil(np.log2(max(missing, 1.0)) / 10), 0, most))):
+            if 2 * intervals * run.spectra.nbytes <= MEMORY:
+                intervals *= 2
+        return intervals
 
     def _fraction(self, state: State) -> float:
         """Work done over the work foreseen: one refinement, then a factor of 16 from each (order four)."""
@@ -281,10 +302,11 @@ def _finer(n: int, most: int, factor: float = 1.5) -> int:
     return min(int(next_fast_len(int(np.ceil(factor * n)), real=True)), max(n, most))
 
 
-def _growth(rough: float) -> float:
-    """How many more modes show what is missing: a geometric spectrum e^{-ak}, cut off at ``rough`` = e^{-aK},
-    falls by 1/100 up to (1 + 4.6/aK) K."""
-    return float(np.clip(1 + 4.6 / np.log(1 / np.clip(rough, 1e-16, 0.5)), 1.2, 1.5))
+def _growth(rough: float, rtol: float) -> float:
+    """How many more modes resolve to 3 % of ``rtol``, or to a tenth of what is missing: a geometric spectrum
+    e^{-ak}, cut off at ``rough`` = e^{-aK}, falls by f up to (1 + ln f / aK) K."""
+    fall = max(10.0, rough / (0.03 * rtol))
+    return float(np.clip(1 + np.log(fall) / np.log(1 / np.clip(rough, 1e-16, 0.5)), 1.1, 1.5))
 
 
 def _batch(discretization: Discretization) -> int:
