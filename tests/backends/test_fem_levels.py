@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,3 +96,37 @@ def test_unknowns_without_a_rate_are_right_at_the_start() -> None:
         assert np.abs(solution(points)[:, 1] - np.cos(points[:, 0] + time)).max() < 2e-3
     assert solution.error_estimate is not None
     assert solution.error().relative_l2 < 2 * solution.error_estimate
+
+
+def test_a_resumed_run_makes_the_same_matrix(tmp_path: Path) -> None:
+    """Where the rate's coefficient depends on the solution, the matrix depends on the rates at its making."""
+    u = unknown("u", x, t)
+    problem = Problem(
+        "quasilinear",
+        [(2 + u) * u.diff(t) - ((1 + u**2) * u.diff(x)).diff(x)],
+        Interval(x, 0, 1) * Time(t, 0, 1),
+        [Initial(u, sp.sin(3 * x)), Neumann(u, 0, on="left"), Neumann(u, sp.sin(5 * t), on="right")],
+    )
+    backend = FEM(size=1 / 4, max_levels=1)
+    whole = solve(problem, backend, progress=False)
+    for cut in (2, 7, 12):
+        file = tmp_path / f"after-{cut}"
+        solve(problem, backend, steps=cut, checkpoint=file, progress=False)
+        resumed = solve(problem, backend, checkpoint=file, progress=False)
+        assert np.array_equal(whole.field.arrays()["saved"], resumed.field.arrays()["saved"])
+
+
+def test_derivatives_beyond_those_of_the_polynomials_are_no_numbers() -> None:
+    u = unknown("u", x, t)
+    problem = Problem(
+        "heat",
+        [u.diff(t) - u.diff(x, 2)],
+        Interval(x, 0, 1) * Time(t, 0, 1),
+        [Initial(u, 0), Dirichlet(u, 0)],
+    ).manufacture(u=x + x**2 * t)
+    solution = solve(problem, FEM(size=1 / 4, max_levels=1), progress=False)
+    place = np.array([[0.3, 0.4]])
+    assert solution.derivative(place, u.diff(t))[0] == pytest.approx(0.09, abs=1e-8)
+    assert solution.derivative(place, u.diff(t, 4))[0] == pytest.approx(0, abs=1e-4)
+    assert np.isnan(solution.derivative(place, u.diff(t, 5))[0])
+    assert np.isnan(solution.derivative(place, u.diff(x, 3))[0])

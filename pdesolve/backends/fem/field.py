@@ -27,7 +27,8 @@ class FEMField(Field):
 
     First derivatives in space are those of the polynomials, cell by cell. Second derivatives are recovered by
     two projections: of the gradient to the continuous space, and of its slopes again. With quadratic elements
-    they converge one order faster than the second derivatives of the cells.
+    they converge one order faster than the second derivatives of the cells. Derivatives beyond the second in
+    space, or of the polynomials' own order in time, are NaN.
 
     Attributes:
         space: elements and mesh.
@@ -68,6 +69,8 @@ class FEMField(Field):
         first, weights = (
             self._in_time(points[:, d], index[d]) if self.times is not None else _still(len(points))
         )
+        if index[d:] and index[d] >= weights.shape[1]:
+            return np.full(len(points), np.nan)
         needed, places = np.unique(first[:, None] + np.arange(weights.shape[1]), return_inverse=True)
         if len(axes) == 2:
             matrix, coefficients = probe[0], self._curvatures(k, axes[0], axes[1], needed)

@@ -32,7 +32,8 @@ class March:
         every: steps between saved states.
         values, rates: U and V now.
         saved: states so far, the initial one first.
-        pivot, pivot_time: where the matrix in use was made, so that a resumed run makes the same one.
+        pivot: values at which the matrix in use was made; None asks for a new one.
+        pivot_time, pivot_rates: time there, and h and g of `Moment`: a resumed run makes the same matrix.
         residual: ‖R‖ at the end of the last step.
         has_failed: a stage did not converge.
     """
@@ -47,6 +48,7 @@ class March:
     steps_done: int = 0
     pivot: Array | None = None
     pivot_time: float = 0.0
+    pivot_rates: list[Array] = field(default_factory=list)
     residual: float = 0.0
     has_failed: bool = False
 
@@ -123,10 +125,11 @@ class Stepper:
         """
         if march.pivot is None:
             march.pivot, march.pivot_time = values.copy(), float(moment.time or 0.0)
+            march.pivot_rates = [np.asarray(moment.h), np.asarray(moment.g)]
             self._solve = None
         if self._solve is None:
             free = ~self.system.fixed
-            place = Moment(march.pivot_time, moment.alpha, moment.h, moment.g)
+            place = Moment(march.pivot_time, moment.alpha, *march.pivot_rates)
             matrix = self.system.jacobian(march.pivot, place)
             self._solve = factorise(matrix[free][:, free], self.system.space.dimension)
         return self._solve
