@@ -74,6 +74,9 @@ def test_import_changes_nothing(tmp_path: Path) -> None:
         "vtk",
         "vtkmodules",
         "scipy.stats",
+        "shapely",
+        "meshio",
+        "skfem",
         "h5py",
         "sympy",
         "rich",
@@ -97,7 +100,7 @@ def test_declaring_a_problem_changes_nothing(tmp_path: Path) -> None:
     assert found["changed"] == []
     loaded = found["loaded"]
     assert isinstance(loaded, list)
-    assert not {"matplotlib", "pyvista", "h5py"} & set(loaded)
+    assert not {"matplotlib", "pyvista", "h5py", "shapely", "meshio", "skfem"} & set(loaded)
 
 
 def test_import_is_quick(tmp_path: Path) -> None:

@@ -553,3 +553,20 @@ def test_the_script_makes_the_files(tmp_path: Path) -> None:
 def test_feature_angles_are_angles(angle: object) -> None:
     with pytest.raises(PDESolveError, match="feature_angle between 0 and 180"):
         pde.SurfaceDomain(meshes.path("part.stl"), (x, y, z), feature_angle=angle)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("file", "bound"), [(DATA / "ball.stl", 1e-3), (meshes.path("part.stl"), 1e-2)])
+@pytest.mark.parametrize("n", [2, 4])
+def test_quadrature_inside_a_surface_is_as_exact_as_it_says(file: Path, bound: float, n: int) -> None:
+    """Against the divergence theorem on the triangles, where quadrature is exact to round-off."""
+    domain = pde.SurfaceDomain(file, (x, y, z))
+    points, weights = domain.region.quadrature(n)
+    at, areas = domain.region.quadrature(10, "surface")
+    normals = domain.normals(at, "surface")
+    for function, antiderivative, axis in (
+        (lambda q: np.exp(q[:, 0]), lambda q: np.exp(q[:, 0]), 0),
+        (lambda q: q[:, 0] ** 2, lambda q: q[:, 0] ** 3 / 3, 0),
+        (lambda q: 1 + np.cos(3 * q[:, 1]), lambda q: q[:, 1] + np.sin(3 * q[:, 1]) / 3, 1),
+    ):
+        exact = areas @ (antiderivative(at) * normals[:, axis])
+        assert weights @ function(points) == pytest.approx(exact, rel=bound)
