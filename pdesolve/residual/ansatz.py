@@ -27,6 +27,7 @@ from ..declare.domain import INITIAL, Array
 from .boundary_trial import Part, boundary_trial, points_on
 from .multiindex import product_rule
 from .program import lower
+from .singularities import is_smooth_inside
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
 _NOT_SMOOTH = (
@@ -137,7 +138,7 @@ def _parts(problem: Problem, unknown: sp.Expr) -> list[Part]:
     found = []
     for term, value in _smooth_data(problem, unknown):
         curves = None
-        if isinstance(term.condition, Dirichlet):
+        if isinstance(term.condition, Dirichlet) and is_smooth_inside(value, problem.domain):
             curves = problem.domain.region.boundary_curves(term.region)
         if curves is not None:
             found.append(Part(term.name, curves, value))

@@ -13,7 +13,8 @@ Only where F and the lift stay smooth are conditions met in this way; the others
   be trimmed there, but no smooth function vanishes on such a corner alone: second derivatives grow like
   1/r, and a network reached an error of 1.5e-2 on the L-shape where rows on its two inner sides gave 6e-5.
 - a piece that touches another with other data: weights have a kink in the corner (9e-4 against 4e-7).
-- ellipses, curves of meshes, surfaces in space, and data that are functions.
+- ellipses, curves of meshes, surfaces in space, and data that are functions;
+- data whose expression has a singularity inside, such as log(x² + y²) on a circle around the origin.
 """
 
 from __future__ import annotations

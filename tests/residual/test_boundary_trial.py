@@ -164,3 +164,34 @@ def test_initial_data_that_disagree_with_the_boundary_are_a_row():
 
 def test_exact_false_leaves_rows_only():
     assert build_ansatz(poisson(HOLE, [pde.Dirichlet(u, 0)]), exact=False).exact == frozenset()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        sp.log(x**2 + y**2),
+        1 / (x - sp.Rational(1, 10)),
+        sp.sqrt(x**2 + y**2),
+        (x + 2) ** sp.Rational(1, 3) + x / (x**2 + (y - sp.Rational(1, 3)) ** 2),
+        sp.tan(3 * x),
+        sp.exp(1 / (x + y)),
+        sp.atan2(y, x),
+    ],
+)
+def test_data_with_a_singularity_inside_are_rows(value):
+    """A lift would carry it into the region, where the solution has none."""
+    assert exact(poisson(pde.Disk((x, y), (0.2, 0)), [pde.Dirichlet(u, value)])) == set()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [sp.log(x**2 + y**2), x / (x**2 + y**2), sp.sqrt(x + 4), 1 / (y + 3), sp.tan(x / 2), sp.atan(x)],
+)
+def test_data_with_singularities_outside_are_met(value):
+    ring = pde.Disk((x, y), radius=2, name="outer") - pde.Disk((x, y), radius=0.5, name="inner")
+    problem = poisson(ring, [pde.Dirichlet(u, value)])
+    assert exact(problem) == {"outer", "inner"}
+    field, function = random_field(problem), sp.lambdify((x, y), value)
+    for radius in (0.5, 2):
+        points = circle(0, radius)
+        np.testing.assert_allclose(field(points), function(*points.T), rtol=1e-12, atol=1e-12)
