@@ -173,11 +173,26 @@ def test_a_value_must_be_a_gauge() -> None:
     equation, middle = -laplacian(u) - 1, {x: 0.5, y: 0.5}
     cases = {
         "one point of space": [Neumann(u, -sp.Rational(1, 4)), Value(u, 0, at={x: 0})],
-        "determine u already": [Dirichlet(u, 0), Value(u, 1, at=middle)],
+        "conditions determine u already": [Dirichlet(u, 0), Value(u, 1, at=middle)],
+        "determine u": [Neumann(u, -sp.Rational(1, 4)), Value(u, 0, at=middle), Value(u, 1, at={x: 0, y: 0})],
     }
     for words, conditions in cases.items():
         (reason,) = FEM().supports(Problem("value", [equation], SQUARE, conditions))
         assert words in reason
+    held = Problem("value", [equation + u], SQUARE, [Neumann(u, 0), Value(u, 5, at=middle)])
+    (reason,) = FEM().supports(held)
+    assert "equations" in reason
+    quasilinear = -sum(((1 + u**2) * u.diff(c)).diff(c) for c in (x, y))
+    free = Problem("value", [quasilinear], SQUARE, [Neumann(u, 0), Value(u, 5, at=middle)])
+    problem = free.manufacture(u=sp.cos(sp.pi * x) * sp.cos(sp.pi * y))
+    assert on_one_mesh(problem, size=1 / 8).error().relative_l2 < 1e-2
+
+
+@pytest.mark.parametrize("a", [1, x - sp.Rational(1, 2)])
+def test_what_is_not_elliptic_is_refused(a: Any) -> None:
+    u = unknown("u", x, y)
+    (reason,) = FEM().supports(Problem("mixed", [a * u.diff(x, 2) - u.diff(y, 2)], SQUARE, [Dirichlet(u, 0)]))
+    assert "not elliptic" in reason
 
 
 def test_reactions_have_the_sign_of_diffusion_that_vanishes_at_zero() -> None:

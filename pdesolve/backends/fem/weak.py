@@ -118,6 +118,9 @@ class WeakForm:
         self.equations = tuple(
             self._divergence_form(tests[k], k, expressions[tests[k]]) for k in range(len(problem.unknowns))
         )
+        self._refuse_indefinite()
+        for gauge in self.gauges:
+            self._refuse_gauge(gauge)
         self._used: set[tuple[BoundaryCondition, str]] = set()
         self.essential = tuple(self._essential())
         self.natural = tuple(self._natural())
@@ -145,8 +148,6 @@ class WeakForm:
             )
         if not 1 <= self.dimension <= 3:
             raise UnsupportedFormError(f"it covers 1 to 3 space dimensions, not {self.dimension}")
-        for gauge in self.gauges:
-            self._refuse_gauge(gauge)
 
     def _refuse_gauge(self, gauge: Value) -> None:
         """A Value takes the place of one row of the system, which must be free for it."""
@@ -157,11 +158,35 @@ class WeakForm:
                 f"{', '.join(map(str, self.space))}, and no other coordinate"
             )
         holds = [c for c in self.problem.of_type(BoundaryCondition) if c.unknown == gauge.unknown]
-        if self.problem.time_order(gauge.unknown) or any(self._coefficients(c)[0] != 0 for c in holds):
+        value = self.slots[self.problem.unknowns.index(gauge.unknown)].value
+        flat = dict.fromkeys(self._steep, sp.Integer(0))
+        if (
+            self.problem.time_order(gauge.unknown)
+            or any(self._coefficients(c)[0] != 0 for c in holds)
+            or any(sp.diff(e.source, value).xreplace(flat) != 0 for e in self.equations)
+            or sum(other.unknown == gauge.unknown for other in self.gauges) > 1
+        ):
             raise UnsupportedFormError(
                 f"Value({name}) fixes the constant of an unknown that is determined up to one; the other "
-                f"conditions determine {name} already"
+                f"equations and conditions determine {name} already"
             )
+
+    def _refuse_indefinite(self) -> None:
+        """Diffusion of both signs is a wave: data on the whole boundary determine none."""
+        points = self.problem.domain.cover(16)
+        for equation in self.equations:
+            matrix = equation.conductivity.get(equation.test)
+            if matrix is None or not matrix.free_symbols <= set(self.problem.coordinates):
+                continue
+            for point in points[:1] if not matrix.free_symbols else points:
+                at = dict(zip(self.problem.coordinates, point, strict=True))
+                signs = np.linalg.eigvalsh(np.array(matrix.subs(at), dtype=np.float64))
+                if signs[0] * signs[-1] < -1e-12 * np.abs(signs).max() ** 2:
+                    name = self.problem.unknown_names[equation.test]
+                    raise UnsupportedFormError(
+                        f"{equation.name!r} diffuses {name} forwards one way and backwards another: "
+                        "it is not elliptic"
+                    )
 
     def _expressions(self) -> dict[str, sp.Expr]:
         """Each equation in slots and, for second derivatives in space, `_Second` symbols."""
