@@ -315,6 +315,37 @@ def test_a_jump_between_initial_and_boundary_data() -> None:
     assert np.abs(solution(points)[:, 0] - np.sin(np.pi * np.outer(points[:, 0], k)) @ terms).max() < 1e-8
 
 
+# -- what two grids may both miss ------------------------------------------------------------------------
+
+
+def test_a_source_between_the_points_is_seen() -> None:
+    """A bump of width 0.004 that neither 32 nor 48 points meet: their difference is round-off."""
+    u, w = unknown("u", x), unknown("w", x, t)
+    bump = sp.exp(-(((x - 0.503) / 0.004) ** 2))
+    steady = Problem("bump", [u.diff(x, 2) - u], LINE, [Dirichlet(u, 0)]).manufacture(u=sp.exp(x) + bump)
+    moving = Problem("bump", [w.diff(t) - w.diff(x, 2)], LINE * HOUR, [Initial(w, 0), Dirichlet(w, 0)])
+    moving = moving.manufacture(w=sp.exp(-t) * (sp.exp(x) + bump))
+    answer(steady, rtol=1e-5)
+    for problem, options in ((steady, {"max_n": 72}), (moving, {"max_n": 48})):
+        solution = solve(problem, Spectral(**options), progress=False)
+        assert solution.status is Status.STAGNATED and solution.error_estimate > 0.1
+
+
+def test_conditions_that_are_met_by_round_off_are_no_defect() -> None:
+    """u = 0 at an end and v = 0 everywhere: what is left there is round-off, relative to nothing."""
+    u, v = unknown("u v", x)
+    equations = [u.diff(x, 2) - u - v, v.diff(x, 2) - v]
+    problem = Problem("still", equations, LINE, [Dirichlet(u, 0), Neumann(v, 0)], unknowns=(u, v))
+    answer(problem.manufacture({u: sp.sin(30 * x) + x, v: sp.Integer(0)}), max_n=160)
+
+
+def test_a_start_where_the_equation_is_not_finite() -> None:
+    """u'' = log u: neither residual nor Jacobian exist at zero, and Newton's method starts at the data."""
+    u = unknown("u", x)
+    problem = Problem("log", [u.diff(x, 2) - sp.log(u)], LINE, [Dirichlet(u, 2)])
+    answer(problem.manufacture(u=2 + x**2 * sp.cos(3 * x)))
+
+
 # -- how it ends, and the field --------------------------------------------------------------------------
 
 

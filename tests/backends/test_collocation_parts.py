@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pdesolve.backends.spectral.axes import GridAxis, OpenAxis, PeriodicAxis, apply, from_array, to_array
 from pdesolve.backends.spectral.factor import Factor, SingularSystemError
+from pdesolve.backends.spectral.levels import CollocationMethod
 from pdesolve.backends.spectral.radau import Tableau
 from pdesolve.backends.spectral.steps import Steps, lagrange, top_coefficients
 from pdesolve.backends.spectral.structure import Structure
@@ -231,6 +232,16 @@ def test_what_the_rows_cannot_hold(problem: Problem, words: str) -> None:
 
 def test_data_that_agree_in_corners_are_taken() -> None:
     assert Structure.of(lid(x * (1 - x) * t)).reasons() == []
+
+
+@pytest.mark.parametrize("ratio", [1.3, 1.5, 1.9, 2.25, 100.0])
+def test_changes_that_fall_slowly_are_summed(ratio: float) -> None:
+    """Levels L - c r^-k: what is left after a change is at most what is claimed, exactly so for r < 2."""
+    before, change = ratio**-3 - ratio**-4, ratio**-4 - ratio**-5
+    claimed = CollocationMethod.remaining(change, before)
+    assert claimed >= ratio**-5 * (1 - 1e-12)
+    assert ratio >= 2 or np.isclose(claimed, ratio**-5, rtol=1e-12)
+    assert CollocationMethod.remaining(change, None) == change
 
 
 def test_on_a_line_values_stand_for_conditions() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...declare import Initial, Problem, Value
+from ...declare import Dirichlet, Initial, Problem, Value
 from ...declare.domain import Array
 from ...residual.program import LoweredTerm, lower
 from .axes import GridAxis, OpenAxis, PeriodicAxis, apply
@@ -232,6 +232,17 @@ class Collocation:
         for block, place in zip(self.blocks, self.places, strict=True):
             block.add_jacobian(block.arguments(split, times), place, result, principal)
         return result
+
+    def given(self, k: int) -> Array:
+        """The steady Dirichlet data of an unknown at its points on the faces, (n,)."""
+        found = [np.zeros(0)]
+        for block in self.blocks:
+            condition = block.term.term.condition
+            if isinstance(condition, Dirichlet) and condition.unknown == self.problem.unknowns[k]:
+                nothing = [[np.zeros((1, *shape)) for shape in self.layout.shapes]]
+                values = np.asarray(block.residual(*block.arguments(nothing, None)))
+                found.append(-np.broadcast_to(values.ravel(), (block.rows,)))
+        return np.concatenate(found)
 
     def initial(self, order: int = 0) -> Array:
         """The declared data of the initial ``order``-th time derivative at the nodes; zero where none are."""

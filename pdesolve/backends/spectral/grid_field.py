@@ -68,6 +68,10 @@ class GridField(Field):
         """Of the derivative in time."""
         return sum(index[self._space :])
 
+    def nodal(self, times: Array | None) -> Array:
+        """Nodal values at ``times``, None for a steady problem; (n, size)."""
+        return self._at([] if times is None else [times], 0)
+
     def _at(self, times: Sequence[Array], order: int) -> Array:
         """Nodal values (n, size)."""
         if self.steady is not None:
@@ -154,12 +158,8 @@ def difference(coarse: GridField, fine: GridField, times: Array | None = None) -
     An unknown that vanishes is measured by the size of the others.
     """
     fine_layout = fine.layout
-    if times is None:
-        old, new = coarse._at([], 0), fine._at([], 0)
-        weights = np.ones(1)
-    else:
-        old, new = coarse._at([times], 0), fine._at([times], 0)
-        weights = np.gradient(times) if len(times) > 1 else np.ones(1)
+    old, new = coarse.nodal(times), fine.nodal(times)
+    weights = np.ones(1) if times is None or len(times) == 1 else np.gradient(times)
     gap = fine_layout.norms(coarse.layout.moved(old, fine_layout) - new)
     square, norm = weights @ gap**2, weights @ fine_layout.norms(new) ** 2
     scale = np.where(norm > 1e-28 * norm.max(), norm, norm.max())

@@ -24,6 +24,8 @@ MOST_N = 1024
 """Most points on the axis of a line."""
 UNSEEN = 1e-2
 """Tail above which interpolation of the values says nothing between the points."""
+SLOWEST = 1.25
+"""Least ratio of two successive changes that is taken for convergence."""
 GAIN = 0.1
 """A map is taken where the tail of the expansion with it is that many times the one without."""
 
@@ -101,6 +103,18 @@ class CollocationMethod(Method):
             if tails[1] < GAIN * tails[0]:
                 result[a] = better
         return result
+
+    @staticmethod
+    def points(axes: Sequence[Array]) -> int:
+        """The most points on one of ``axes``, which are as `to_array` gives them."""
+        return int(max((axis[3] for axis in axes), default=1))
+
+    @staticmethod
+    def remaining(change: float, before: float | None) -> float:
+        """The error left after a ``change`` from level to level, ``before`` being the one before that: never
+        less than the change, and of slowly falling ones the sum of all that are to come."""
+        ratio = before / change if before is not None and change > 0 else 2.0
+        return change / float(np.clip(ratio - 1, SLOWEST - 1, 1.0))
 
     def verdict(self, estimate: float, reached: str, stalls: int, limit: str | None) -> Status | None:
         """Whether to stop after a comparison; ``limit`` says why no finer level is allowed."""

@@ -11,7 +11,8 @@ from ...declare.domain import Array
 from ...solution.status import Status
 from ..base import Context, Progress
 from .axes import from_array, to_array
-from .collocation import Collocation, grid_axes
+from .collocation import Collocation, Layout, grid_axes
+from .defect import unseen
 from .factor import Factor, SingularSystemError
 from .grid_field import GridField, difference
 from .levels import CollocationMethod
@@ -20,6 +21,8 @@ MOST_STEPS = 25
 """Newton steps for one problem of the continuation."""
 SHORTEST = 1 / 64
 """Least damping factor before a Newton iteration counts as failed."""
+UNRESOLVED = 0.1
+"""Estimate above which a level says nothing about the next."""
 DECADES = 4
 """Continuation starts with highest derivatives that count 10^DECADES times."""
 INCREMENT, NARROWEST = 0.25, 0.01
@@ -52,6 +55,7 @@ class SteadyState:
     coarse_axes: list[Array] = field(default_factory=list)
     coarse: Array = field(default_factory=lambda: np.zeros(0))
     estimate: float | None = None
+    change: float | None = None
     stalls: int = 0
     sharpened: bool = False
     tail: float = np.inf
@@ -64,11 +68,12 @@ class SteadyCollocation(CollocationMethod):
     """F(u) = 0 on levels of grids; on each Newton's method, damped by the natural monotonicity test of
     P. Deuflhard, Newton Methods for Nonlinear Problems (2004), section 3.3.
 
-    Where it fails from zero, the path of
+    Where it fails from the first guess (zero), the path of
 
         F(u) + (10^(4 (1 - s)) - 1) P u = 0,   s from 0 to 1,
 
-    is followed, P the terms of highest order in F'(0) of each equation: in a flow, the Reynolds number grows.
+    is followed, P the terms of highest order in F' there of each equation: in a flow, the Reynolds number
+    grows.
     """
 
     def start(self, context: Context) -> SteadyState:
@@ -78,9 +83,21 @@ class SteadyCollocation(CollocationMethod):
         return state
 
     def _from_scratch(self, grid: Collocation) -> SteadyState:
-        zero = np.zeros(grid.layout.size)
+        values = self._first_guess(grid)
         axes = [to_array(axis) for axis in grid.axes]
-        return SteadyState(axes, zero, 1.0, -1.0, INCREMENT, zero.copy(), grid=grid)
+        return SteadyState(axes, values, 1.0, -1.0, INCREMENT, values.copy(), grid=grid)
+
+    def _first_guess(self, grid: Collocation) -> Array:
+        """Zero; where the equations are not finite there, the mean of the Dirichlet data of each unknown."""
+        values = np.zeros(grid.layout.size)
+        with np.errstate(all="ignore"):
+            rows = grid.residual([values[None]]), grid.jacobian([values])[0]
+        if all(np.isfinite(r).all() for r in rows):
+            return values
+        for k, part in enumerate(grid.layout.slices):
+            data = grid.given(k)
+            values[part] = data.mean() if len(data) else 1.0
+        return values
 
     def advance(self, state: SteadyState) -> Progress:
         grid = self._grid(state)
@@ -144,7 +161,7 @@ class SteadyCollocation(CollocationMethod):
     def _added(self, state: SteadyState, grid: Collocation) -> Array:
         """What continuation adds to the Jacobian."""
         if state.principal is None:
-            state.principal = grid.jacobian([np.zeros(grid.layout.size)], principal=True)[0]
+            state.principal = grid.jacobian([self._first_guess(grid)], principal=True)[0]
         return np.asarray((10.0 ** (DECADES * (1 - state.goal)) - 1) * state.principal)
 
     def _size(self, grid: Collocation, step: Array, values: Array) -> float:
@@ -168,13 +185,13 @@ class SteadyCollocation(CollocationMethod):
         grid = self._grid(state)
         if state.reached < 0 and state.goal == 1 and not grid.is_linear:
             state.goal, state.steps, state.correction = 0.0, 0, 1.0
-            state.values = np.zeros(grid.layout.size)
+            state.values = self._first_guess(grid)
             return Progress(1.0, message=self._stage(state))
         if state.reached >= 0 and state.increment > NARROWEST:
             state.increment /= 4
             self._aim(state)
             return Progress(1.0, message=self._stage(state))
-        n = int(max(axis[3] for axis in state.axes))
+        n = self.points(state.axes)
         if state.estimate is None and self.finer(n) > n and self.options.n is None:
             finer = Collocation(self.structure, grid_axes(self.structure, self.finer(n)))
             self._replace(state, self._from_scratch(finer))
@@ -206,12 +223,19 @@ class SteadyCollocation(CollocationMethod):
     # -- levels ------------------------------------------------------------------------------------
 
     def _compare(self, state: SteadyState) -> Progress:
-        n = int(max((axis[3] for axis in state.axes), default=1))
+        n = self.points(state.axes)
         before, here = state.estimate, self._field(state.axes, state.values)
         reached, status = self._stage(state), None
         if len(state.coarse):
-            state.estimate = difference(self._field(state.coarse_axes, state.coarse), here)
-            state.stalls = 0 if before is None or state.estimate < before / 2 else state.stalls + 1
+            change, last = difference(self._field(state.coarse_axes, state.coarse), here), state.change
+            state.change = change
+            state.estimate = self.remaining(change, last) + state.correction
+            if state.estimate <= self.options.rtol:
+                missed = unseen(self.structure, here, self.options.rtol)
+                state.estimate, before = missed or state.estimate, None if missed else before
+            # What is not resolved at all yet may well become so.
+            fell = before is None or state.estimate < before / 2 or state.estimate > UNRESOLVED
+            state.stalls = 0 if fell else state.stalls + 1
             reached = f"error estimate {state.estimate:.1e} with {n} points an axis"
             limit = None
             if self.options.n is not None and self.options.dt is not None:
@@ -254,12 +278,10 @@ class SteadyCollocation(CollocationMethod):
         return state.grid  # type: ignore[no-any-return]
 
     def _field(self, axes: list[Array], values: Array) -> GridField:
-        from .collocation import Layout
-
         layout = Layout.of(self.structure, [from_array(a) for a in axes])
         return GridField(self.problem, layout, None, values.copy())
 
     def _stage(self, state: SteadyState) -> str:
-        n = int(max((axis[3] for axis in state.axes), default=1))
+        n = self.points(state.axes)
         part = "" if state.goal == 1 else f", continuation {100 * state.goal:.3g} %"
         return f"level {state.level + 1}: {n} points an axis{part}, Newton step {state.steps}"

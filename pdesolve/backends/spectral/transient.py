@@ -14,6 +14,7 @@ from ...solution.status import Status
 from ..base import Context, Progress
 from .axes import GridAxis, OpenAxis, from_array, to_array
 from .collocation import Collocation, Layout, grid_axes
+from .defect import unseen
 from .factor import SingularSystemError
 from .grid_field import GridField, difference
 from .levels import CollocationMethod
@@ -29,6 +30,8 @@ SHORTEST = 1e-10
 FALL = 0.4
 """Estimates that fall by less from level to level count as stalled: three halves of the points divide the
 error of a function with a jump by 1.5 to 2.25."""
+CHECKED = 5
+"""Times at which the defect between the points is looked at."""
 COMPARED = 48
 """Times at which two levels are compared, about."""
 
@@ -70,6 +73,7 @@ class TransientState:
     coarse_edges: Array = field(default_factory=lambda: np.zeros(0))
     coarse: Array = field(default_factory=lambda: np.zeros(0))
     estimate: float | None = None
+    change: float | None = None
     stalls: int = 0
     work: float = 0.0
     roughness: float = 0.0
@@ -262,7 +266,7 @@ class TransientCollocation(CollocationMethod):
     def _too_coarse(self, state: TransientState, grid: Collocation) -> bool:
         """Start the first level again on a better grid where the solution has outgrown this one."""
         tail = float(grid.layout.tails(state.values).max(initial=0.0))
-        n = self._points(state)
+        n = self.points(state.axes)
         if tail <= self.unresolved or self.options.n is not None or state.rough or not len(grid.axes):
             return False
         in_vain = tail > 0.3 * state.trigger and state.time <= state.triggered
@@ -292,21 +296,26 @@ class TransientCollocation(CollocationMethod):
     def _give_up(self, state: TransientState) -> Progress:
         """A step failed: try the first level without maps, else end."""
         if state.level == 0 and not state.plain and len(state.saved) < self.options.max_steps:
-            self._again(state, grid_axes(self.structure, self._points(state)), True, state.rough)
+            self._again(state, grid_axes(self.structure, self.points(state.axes)), True, state.rough)
             return Progress(1.0, message=self._stage(state))
         return Progress(1.0, status=Status.STAGNATED, message=state.failed)
 
     def _compare(self, state: TransientState) -> Progress:
-        n, steps, before = self._points(state), len(state.saved), state.estimate
-        held = bool(len(state.coarse_axes)) and n == int(max((a[3] for a in state.coarse_axes), default=1))
+        n, steps, before = self.points(state.axes), len(state.saved), state.estimate
+        held = bool(len(state.coarse_axes)) and n == self.points(state.coarse_axes)
         grid = self._grid(state)
         tail = float(grid.layout.tails(state.values).max(initial=0.0))
         here, reached, status = self._current(state), self._stage(state), None
         if len(state.coarse):
             coarse = self._field(state.coarse_axes, state.coarse_edges, state.coarse)
-            state.estimate = difference(coarse, here, self._times(state.coarse_edges))
+            change, last = difference(coarse, here, self._times(state.coarse_edges)), state.change
+            state.change = change
+            state.estimate = self.remaining(change, last)
             if held:
                 state.estimate += tail
+            if state.estimate <= self.options.rtol:
+                missed = unseen(self.structure, here, self.options.rtol, _checked(state.edges))
+                state.estimate, before = missed or state.estimate, None if missed else before
             state.stalls = 0 if before is None or state.estimate < FALL * before else state.stalls + 1
             reached = f"error estimate {state.estimate:.1e} with {n} points an axis and {steps} steps"
             limit = None
@@ -362,16 +371,13 @@ class TransientCollocation(CollocationMethod):
         return max(1, int(0.05 / (3e-3 + 60 * size**2 * 1e-9 + 13 * size**3 * 1e-10)))
 
     def _cost(self, state: TransientState) -> float:
-        return float(len(state.saved) * self._points(state) ** max(self.dimension, 1))
+        return float(len(state.saved) * self.points(state.axes) ** max(self.dimension, 1))
 
     def _fraction(self, state: TransientState) -> float:
         """Time that has passed on this level, the next one being as costly as all before."""
         share = (state.time - self.begin) / (self.end - self.begin)
         levels = 2 if state.estimate is None else state.level + 1
         return float(min(1.0, (state.level + share) / levels))
-
-    def _points(self, state: TransientState) -> int:
-        return int(max((axis[3] for axis in state.axes), default=1))
 
     def _grid(self, state: TransientState) -> Collocation:
         if state.grid is None or any(
@@ -391,4 +397,10 @@ class TransientCollocation(CollocationMethod):
         return GridField(self.problem, layout, Steps(edges, self.tableau.nodes, values), None)
 
     def _stage(self, state: TransientState) -> str:
-        return f"level {state.level + 1}: {self._points(state)} points an axis, step {len(state.saved)}"
+        return f"level {state.level + 1}: {self.points(state.axes)} points an axis, step {len(state.saved)}"
+
+
+def _checked(edges: Sequence[float]) -> Array:
+    """Some ends of steps, where the equations hold at the points of the grid."""
+    chosen = np.unique(np.linspace(1, len(edges) - 1, CHECKED).astype(int))
+    return np.array([edges[i] for i in chosen])
