@@ -10,7 +10,7 @@ import sympy as sp
 from fem_cases import on_one_mesh, t, x, y, z
 
 from pdesolve.backends.fem import FEM, linear
-from pdesolve.declare import Box, Dirichlet, Initial, Interval, Problem, Time, unknown
+from pdesolve.declare import Box, Dirichlet, Initial, Interval, Neumann, Problem, Time, Value, unknown
 from pdesolve.driver import SolveError, solve
 
 SQUARE = Box((x, 0, 1), (y, 0, 1))
@@ -88,3 +88,15 @@ def test_what_is_not_definite_after_all_is_factorised(monkeypatch: pytest.Monkey
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert on_one_mesh(problem, size=1 / 4).error().max < 1e-9
+
+
+def test_data_that_no_solution_balances_are_told() -> None:
+    """-((1 + u²) u')' = 0 with no flux on the left and 1 + u² on the right."""
+    u = unknown("u", x)
+    equation, line = -((1 + u**2) * u.diff(x)).diff(x), Interval(x, 0, 1)
+    gauge = Value(u, 2, at={x: 0})
+    wrong = Problem("wrong", [equation], line, [Neumann(u, 0, on="left"), Neumann(u, 1, on="right"), gauge])
+    with pytest.raises(SolveError, match="out of balance"):
+        solve(wrong, FEM(size=1 / 4), progress=False)
+    right = Problem("right", [equation], line, [Neumann(u, 0), gauge]).manufacture(u=2 + sp.cos(sp.pi * x))
+    assert on_one_mesh(right, size=1 / 16).error().relative_l2 < 1e-3

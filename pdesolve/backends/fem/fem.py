@@ -38,6 +38,9 @@ STARTING = 3
 NEGLIGIBLE = 1e-10
 """Size of an unknown, relative to that of the largest, below which its error counts as one of zero."""
 
+BALANCED = 1e-2
+"""Share of sources and fluxes that discretisation may leave unbalanced where a gauge fixes a constant."""
+
 MOST_HALVINGS = 6
 """How often a run in time that fails is begun again with half the step."""
 
@@ -317,6 +320,11 @@ class FEM(Backend):
             state.estimate, note = self._estimate(state)
         state.note = f"{after.space.size} unknowns" + (f", {note}" if note else "")
         status, why = self._verdict(state, after)
+        if status is not None and state.iterate is not None:
+            share = self._system(state).imbalance(state.iterate.values)
+            if share > BALANCED:
+                status = Status.DIVERGED
+                why = f"sources and fluxes are out of balance by {share:.0%}: no solution exists"
         if status is not None:
             return Progress(loss, fraction=1.0, status=status, message=why)
         state.level += 1

@@ -304,6 +304,29 @@ class System:
             matrix = sps.diags(keep) @ matrix + unit @ gauge
         return matrix.tocsr()
 
+    def imbalance(self, values: Array) -> float:
+        """What sources and fluxes leave in the row of a gauge, as a share of their integrated size.
+
+        Of a steady problem. Multipliers have none: their data are balanced by declaration.
+        """
+        moment, shares = Moment(), [0.0]
+        arguments, residual = self._arguments(values, moment, 1.0), self.residual(values, moment)
+        for row, _, _ in self._gauges:
+            k = int(np.searchsorted(self.space.offsets, row, side="right")) - 1
+            if k in self.form.multipliers:
+                continue
+            parts = [
+                np.abs(self._densities(integral, arguments)[..., 0] * self.space.weights).sum()
+                for integral in self._integrals
+                if integral.test == k
+            ]
+            for facets in self._facets:
+                if facets.integral.test == k:
+                    (flux,) = facets.integral.values(*self._facet_arguments(facets, values, moment, 1.0))
+                    parts.append(np.abs(flux * facets.weights).sum())
+            shares.append(abs(residual[row]) / sum(parts) if sum(parts) > 0 else 0.0)
+        return float(max(shares))
+
     @np.errstate(all="ignore")
     def strange_place(self, values: Array, moment: Moment) -> str | None:
         """The first equation, and a point, at which the integrand is not finite; None where it is."""
