@@ -271,6 +271,7 @@ def _colours(values: Array, is_error: bool) -> dict[str, Any]:
 def _describe(figure: Any, panel: Any, image: Any, label: str, names: tuple[str, str]) -> None:
     """Labels, title and colour bar."""
     panel.set(xlabel=names[0], ylabel=names[1])
+    panel.locator_params(axis="x", nbins=6)  # more labels run into each other
     panel.set_title(label, loc="left", fontsize=10, color=INK, pad=10)
     # an inset keeps the height of the panel, whatever its aspect
     bar = figure.colorbar(image, cax=panel.inset_axes((1.03, 0, 0.04, 1)))

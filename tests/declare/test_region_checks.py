@@ -215,7 +215,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[errors.PDESolveError], list[str
     "a value in the hole": (
         added(cylinder, pde.Value(p, 0, at={x: 0.2, y: 0.2})),
         errors.BoundaryDataError,
-        ["Value(p)", "inside the domain", "x = 0.2", "y = 0.2"],
+        ["Value(p)", "inside the domain", "got x = 0.2, y = 0.2."],
     ),
     "a value in the corner of the bounding box": (
         lambda: on_l_shape(pde.Dirichlet(s, 0), pde.Value(s, 0, at={x: 0.5, y: -0.5})),

@@ -333,7 +333,7 @@ def _check_point_of_shape(condition: Value, facts: Facts) -> None:
         )
     point = facts.points(1, fixed=facts.fixed(condition))
     if not _contains(facts, point).all():
-        at = ", ".join(f"{coordinate} = {condition.at[coordinate]}" for coordinate in space)
+        at = ", ".join(f"{coordinate} = {float(condition.at[coordinate]):.6g}" for coordinate in space)
         raise BoundaryDataError(
             condition.who,
             f"a point inside the domain with the parts {names(facts.domain.parts)}",
