@@ -324,7 +324,7 @@ class FEM(Backend):
             share = self._system(state).imbalance(state.iterate.values)
             if share > BALANCED:
                 status = Status.DIVERGED
-                why = f"sources and fluxes are out of balance by {share:.0%}: no solution exists, or none was found"
+                why = f"sources and fluxes are out of balance by {share:.0%}: no solution was found"
         if status is not None:
             return Progress(loss, fraction=1.0, status=status, message=why)
         state.level += 1
