@@ -1,7 +1,6 @@
 """Errors, files and pictures on regions that are not boxes, against closed forms."""
 
 import math
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -278,12 +277,3 @@ def test_a_region_in_space_shows_its_largest_slice(tmp_path):
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("x", "z")
     image = figure.axes[0].collections[0].get_array()
     assert 0.2 < np.isfinite(np.ma.filled(image, np.nan)).mean() < 0.8
-
-
-def test_labels_along_an_axis_do_not_touch():
-    solution = laplace(pde.Disk((x, y)) & pde.Box((x, -1, 1), (y, 0, 1)), reference=None)
-    figure = solution.plot()
-    figure.draw_without_rendering()
-    for panel in figure.axes:
-        boxes = [label.get_window_extent() for label in panel.get_xticklabels() if label.get_text()]
-        assert len(boxes) < 2 or min(b.x0 - a.x1 for a, b in pairwise(boxes)) > boxes[0].height
