@@ -319,16 +319,16 @@ def test_a_jump_between_initial_and_boundary_data() -> None:
 
 
 def test_a_source_between_the_points_is_seen() -> None:
-    """A bump of width 0.004 that neither 32 nor 48 points meet: their difference is round-off."""
+    """A bump of width 0.005 that neither 32 nor 48 points meet: their difference is round-off."""
     u, w = unknown("u", x), unknown("w", x, t)
-    bump = sp.exp(-(((x - 0.503) / 0.004) ** 2))
+    bump = sp.exp(-(((x - 0.503) / 0.005) ** 2))
     steady = Problem("bump", [u.diff(x, 2) - u], LINE, [Dirichlet(u, 0)]).manufacture(u=sp.exp(x) + bump)
     moving = Problem("bump", [w.diff(t) - w.diff(x, 2)], LINE * HOUR, [Initial(w, 0), Dirichlet(w, 0)])
     moving = moving.manufacture(w=sp.exp(-t) * (sp.exp(x) + bump))
     answer(steady, rtol=1e-5)
     for problem, options in ((steady, {"max_n": 72}), (moving, {"max_n": 48})):
         solution = solve(problem, Spectral(**options), progress=False)
-        assert solution.status is Status.STAGNATED and solution.error_estimate > 0.1
+        assert solution.status is Status.STAGNATED and solution.error_estimate > 0.01, solution.message
 
 
 def test_conditions_that_are_met_by_round_off_are_no_defect() -> None:

@@ -10,7 +10,7 @@
 - `transient`: Radau IIA in time (`radau`, `steps`) for all other boxes.
 
 The last two share `levels`: `structure` counts rows, with `corners`; `axes` and `collocation` are the grid
-and its equations, `factor` solves them, `grid_field` is the answer, and `defect` looks at it between the points.
+and its equations, `factor` solves them, `grid_field` is the answer, `defect` looks at it between the points.
 """
 
 from .spectral import Spectral

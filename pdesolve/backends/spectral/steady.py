@@ -230,9 +230,8 @@ class SteadyCollocation(CollocationMethod):
             change, last = difference(self._field(state.coarse_axes, state.coarse), here), state.change
             state.change = change
             state.estimate = self.remaining(change, last) + state.correction
-            if state.estimate <= self.options.rtol:
-                missed = unseen(self.structure, here, self.options.rtol)
-                state.estimate, before = missed or state.estimate, None if missed else before
+            missed = unseen(self.structure, here, self.options.rtol)
+            state.estimate, before = max(state.estimate, missed), None if missed else before
             # What is not resolved at all yet may well become so.
             fell = before is None or state.estimate < before / 2 or state.estimate > UNRESOLVED
             state.stalls = 0 if fell else state.stalls + 1

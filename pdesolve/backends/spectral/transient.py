@@ -313,9 +313,8 @@ class TransientCollocation(CollocationMethod):
             state.estimate = self.remaining(change, last)
             if held:
                 state.estimate += tail
-            if state.estimate <= self.options.rtol:
-                missed = unseen(self.structure, here, self.options.rtol, _checked(state.edges))
-                state.estimate, before = missed or state.estimate, None if missed else before
+            missed = unseen(self.structure, here, self.options.rtol, _checked(state.edges))
+            state.estimate, before = max(state.estimate, missed), None if missed else before
             state.stalls = 0 if before is None or state.estimate < FALL * before else state.stalls + 1
             reached = f"error estimate {state.estimate:.1e} with {n} points an axis and {steps} steps"
             limit = None
@@ -323,7 +322,7 @@ class TransientCollocation(CollocationMethod):
                 limit = "after the one refinement that a fixed n= and dt= allow"
             elif 2 * steps > self.options.max_steps:
                 limit = f"max_steps={self.options.max_steps} allows no shorter steps"
-            elif self.finer(n) == n and tail > state.estimate / 2:
+            elif self.finer(n) == n and (missed or tail > state.estimate / 2):
                 limit = f"max_n={n} resolves the solution no better"
             elif state.stalls >= 2:
                 limit = "refinement helps little (round-off, or a solution not smooth)"
