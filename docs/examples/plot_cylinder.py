@@ -2,9 +2,9 @@
 Flow around a cylinder
 ======================
 
-A channel with a cylinder in it, as a shape: the box less the disk. The boundary parts keep the names of what they come from,
-and conditions name them. Finite elements are derived from the same declaration that a network would train on; drag and lift
-follow from the residual of the momentum equations on the cylinder.
+A channel with a cylinder in it, as a shape: the box less the disk. The boundary parts keep the names of what
+they come from, and conditions name them. Finite elements are derived from the same declaration that a network
+would train on; drag and lift follow from the residual of the momentum equations on the cylinder.
 """
 
 import numpy as np
@@ -16,10 +16,11 @@ u, v, p = pde.unknown("u v p", x, y)
 nu = pde.parameter("nu")
 
 # %%
-# The first case of the DFG benchmark (Schäfer & Turek 1996): Re = 20, a steady flow. At the outlet the velocity does not change
-# along x and the pressure is zero.
+# The first case of the DFG benchmark (Schäfer & Turek 1996): Re = 20, a steady flow. At the outlet the
+# velocity does not change along x and the pressure is zero.
 
-channel = pde.Box((x, 0, 2.2), (y, 0, 0.41)) - pde.Disk((x, y), center=(0.2, 0.2), radius=0.05, name="cylinder")
+cylinder = pde.Disk((x, y), center=(0.2, 0.2), radius=0.05, name="cylinder")
+channel = pde.Box((x, 0, 2.2), (y, 0, 0.41)) - cylinder
 print(channel.parts)
 
 
@@ -59,7 +60,7 @@ front, back = solution(np.array([[0.15, 0.2], [0.25, 0.2]]))[:, 2]
 print(f"pressure difference {front - back:.5f}, published 0.11752")
 
 # %%
-# The solution is drawn on its own mesh; ``solution.write_vtk("out")`` writes that mesh with its curved cells and the velocity as
-# a vector.
+# The solution is drawn on its own mesh; ``solution.write_vtk("out")`` writes that mesh with its curved cells
+# and the velocity as a vector.
 
 solution.plot()
