@@ -319,7 +319,10 @@ def test_a_jump_between_initial_and_boundary_data() -> None:
 
 
 def test_a_source_between_the_points_is_seen() -> None:
-    """A bump of width 0.005 that neither 32 nor 48 points meet: their difference is round-off."""
+    """A bump of width 0.005 that 32 and 48 points hardly meet: no answer on them may claim the tolerance.
+
+    How large the error is, they cannot tell: the estimates are no bounds here.
+    """
     u, w = unknown("u", x), unknown("w", x, t)
     bump = sp.exp(-(((x - 0.503) / 0.005) ** 2))
     steady = Problem("bump", [u.diff(x, 2) - u], LINE, [Dirichlet(u, 0)]).manufacture(u=sp.exp(x) + bump)
@@ -328,7 +331,7 @@ def test_a_source_between_the_points_is_seen() -> None:
     answer(steady, rtol=1e-5)
     for problem, options in ((steady, {"max_n": 72}), (moving, {"max_n": 48})):
         solution = solve(problem, Spectral(**options), progress=False)
-        assert solution.status is Status.STAGNATED and solution.error_estimate > 0.01, solution.message
+        assert solution.status is Status.STAGNATED and solution.error_estimate > 1e-3, solution.message
 
 
 def test_conditions_that_are_met_by_round_off_are_no_defect() -> None:
