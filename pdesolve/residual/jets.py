@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..declare.problem import MultiIndex
 from .activations import ACTIVATIONS, Derivatives
 from .multiindex import chain_rule, closure, unit
+from .tape import Tape
 
 ChainRules = tuple[tuple[MultiIndex, tuple[tuple[int, tuple[MultiIndex, ...]], ...]], ...]
 
@@ -42,7 +43,7 @@ class JetSpace:
     def zero(self) -> MultiIndex:
         return self.indices[0]
 
-    def coordinates(self, points: Tensor) -> Jet:
+    def coordinates(self, points: Tensor, tape: Tape | None = None) -> Jet:
         """The jet of the identity at ``points`` (n, d): first derivatives are unit vectors, others zero."""
         dimension = points.shape[1]
         identity = torch.eye(dimension, dtype=points.dtype, device=points.device)
@@ -51,15 +52,19 @@ class JetSpace:
             index = unit(axis, dimension)
             if index in self.indices:
                 parts[index] = identity[axis : axis + 1]  # (1, d): the same at every point
-        return Jet(self, parts)
+        return Jet(self, parts, tape)
 
 
 @dataclass(frozen=True)
 class Jet:
-    """D^α of a function with ``channels`` outputs: tensors (n or 1, channels); a missing α is zero."""
+    """D^α of a function with ``channels`` outputs: tensors (n or 1, channels); a missing α is zero.
+
+    A ``tape`` follows the jet through the network and notes what Jacobian rows are made of.
+    """
 
     space: JetSpace
     parts: dict[MultiIndex, Tensor]
+    tape: Tape | None = None
 
     @property
     def value(self) -> Tensor:
@@ -70,7 +75,7 @@ class Jet:
         parts = {index: part @ weight.T for index, part in self.parts.items()}
         if bias is not None:
             parts[self.space.zero] = parts[self.space.zero] + bias
-        return Jet(self.space, parts)
+        return Jet(self.space, parts, self.tape)
 
     def apply(self, derivatives: Derivatives) -> Jet:
         """σ(f) elementwise, by Faà di Bruno."""
@@ -89,7 +94,7 @@ class Jet:
                 total = term if total is None else total + term
             if total is not None:
                 parts[index] = total
-        return Jet(self.space, parts)
+        return Jet(self.space, parts, self.tape)
 
     @staticmethod
     def concatenate(jets: list[Jet]) -> Jet:
@@ -106,7 +111,7 @@ class Jet:
                 else:
                     pieces.append(jet.value.new_zeros(rows, jet.value.shape[1]))
             parts[index] = torch.cat(pieces, dim=1)
-        return Jet(jets[0].space, parts)
+        return Jet(jets[0].space, parts, jets[0].tape)
 
     def component(self, channel: int, index: MultiIndex) -> Tensor:
         """D^index of one channel, shape (n,)."""
@@ -134,7 +139,11 @@ def jet_rule(kind: type[nn.Module]) -> Callable[[JetRule], JetRule]:
 
 @jet_rule(nn.Linear)
 def _linear(module: nn.Module, jet: Jet) -> Jet:
-    return jet.linear(module.weight, module.bias)  # type: ignore[arg-type]
+    assert isinstance(module, nn.Linear)
+    result = jet.linear(module.weight, module.bias)
+    if jet.tape is None:
+        return result
+    return Jet(jet.space, jet.tape.linear(module, jet.parts, result.parts), jet.tape)
 
 
 @jet_rule(nn.Sequential)
@@ -197,8 +206,8 @@ def autodiff_jet(module: nn.Module, points: Tensor, space: JetSpace) -> Jet:
     return Jet(space, {index: function(points) for index, function in functions.items()})
 
 
-def network_jet(module: nn.Module, points: Tensor, space: JetSpace) -> Jet:
+def network_jet(module: nn.Module, points: Tensor, space: JetSpace, tape: Tape | None = None) -> Jet:
     """The jet of a network at ``points`` (n, d): by rules where all types have one, else by torch.func."""
     if unruled(module):
         return autodiff_jet(module, points, space)
-    return push(module, space.coordinates(points))
+    return push(module, space.coordinates(points, tape))

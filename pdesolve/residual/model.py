@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .ansatz import Ansatz, trial_tables
 from .jets import JetSpace, network_jet
 from .program import Derivative, Program
+from .tape import Tape
 
 
 class Model(nn.Module):
@@ -38,12 +39,16 @@ class Model(nn.Module):
         self.raw_parameters = nn.Parameter(torch.tensor(raw, dtype=torch.float64))
         self._plans: dict[tuple[Derivative, ...], Any] = {}
 
-    def parameter_values(self) -> list[Tensor]:
-        """The unknown parameters: exp(raw) where they must be positive, else raw times their scale."""
+    def parameter_values(self, tape: Tape | None = None) -> list[Tensor]:
+        """The unknown parameters: exp(raw) where they must be positive, else raw times their scale.
+
+        Each a number, or (n,) where a tape follows them.
+        """
+        raw_parameters = self.raw_parameters if tape is None else tape.parameter(self.raw_parameters)
         return [
             torch.exp(raw) if positive else raw * scale
             for raw, positive, scale in zip(
-                self.raw_parameters.unbind(), self._positive, self._scales, strict=True
+                raw_parameters.unbind(-1), self._positive, self._scales, strict=True
             )
         ]
 
@@ -55,10 +60,12 @@ class Model(nn.Module):
             network = {beta for _, _, products in tables[1] for _, beta in products}
             self._plans[key] = (JetSpace.of(network), *tables)
 
-    def derivatives(self, points: Tensor, wanted: tuple[Derivative, ...]) -> list[Tensor]:
+    def derivatives(
+        self, points: Tensor, wanted: tuple[Derivative, ...], tape: Tape | None = None
+    ) -> list[Tensor]:
         """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`."""
         space, varying, plan = self._plans[wanted]
-        jet = network_jet(self.network, points, space)
+        jet = network_jet(self.network, points, space, tape)
         table = varying(*points.unbind(1))
         results = []
         for k, lift, products in plan:

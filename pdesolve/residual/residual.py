@@ -11,6 +11,7 @@ with weights that the caller chooses (for a mean over n points w_i = 1/n).
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from .compilation import Compiled
 from .model import Model
 from .program import Derivative, LoweredTerm, Program
+from .tape import Tap, Tape, rows_of
 
 Points = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -85,6 +87,7 @@ class Residual:
         for wanted in self._wanted:
             self.model.prepare(wanted)
         self._shapes = [(name, p.shape, p.numel()) for name, p in self._holder.named_parameters()]
+        self._taps = [self._find_taps(g) for g in range(len(self.groups))]
         self.compile(compile)
 
     def compile(self, enabled: bool = True) -> None:
@@ -92,6 +95,14 @@ class Residual:
         self._gradient_and_loss = Compiled(
             torch.func.grad_and_value(self.loss), "loss and gradient", enabled=enabled
         )
+        self._linearise = [
+            Compiled(
+                functools.partial(self._linearise_each if taps is None else self._linearise_taped, g),
+                "residual and Jacobian",
+                enabled=enabled and taps is not None,
+            )
+            for g, taps in enumerate(self._taps)
+        ]
 
     def warm_up(self, block: Batch) -> None:
         """Compile now, and compare with eager at the start parameters.
@@ -185,11 +196,11 @@ class Residual:
         """``function(*args)`` while the model's parameters are θ."""
         return torch.func.functional_call(self._holder, self.unflatten(theta), (function, *args))
 
-    def _group(self, g: int, batch: GroupBatch) -> Tensor:
+    def _group(self, g: int, batch: GroupBatch, tape: Tape | None = None) -> Tensor:
         """Residuals (m, n) of one group: its terms share the network's derivatives."""
         wanted = self._wanted[g]
-        found = dict(zip(wanted, self.model.derivatives(batch.points, wanted), strict=True))
-        coordinates, parameters = batch.points.unbind(1), self.model.parameter_values()
+        found = dict(zip(wanted, self.model.derivatives(batch.points, wanted, tape), strict=True))
+        coordinates, parameters = batch.points.unbind(1), self.model.parameter_values(tape)
         inputs = iter(batch.inputs.unbind(0))
         rows = [
             self._functions[i](
@@ -240,17 +251,80 @@ class Residual:
         return torch.cat([r.reshape(-1) for r in scaled])
 
     def jacobian(self, theta: Tensor, batch: Batch) -> Tensor:
-        """∂ rows / ∂θ, shape (number of rows, p): exact, one backward pass a row, vectorised."""
-        pieces = []
-        for g, group in enumerate(batch):
+        """∂ rows / ∂θ, shape (number of rows, p)."""
+        return self.linearise(theta, batch)[1]
 
-            def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor, g: int = g) -> Tensor:
-                point = GroupBatch(x[None], d[:, None], w[:, None])
-                return w.sqrt() * self._with(th, self._group, g, point)[:, 0]  # type: ignore[no-any-return]
+    def linearise(self, theta: Tensor, batch: Batch | list[Batch]) -> tuple[Tensor, Tensor]:
+        """`rows` and `jacobian` together, from one backward pass for each term.
 
-            rows = torch.func.vmap(torch.func.jacrev(row), in_dims=(None, 0, 1, 1), out_dims=1)
-            pieces.append(rows(theta, *group).reshape(-1, len(theta)))
-        return torch.cat(pieces)
+        With `blocks` the rows come block by block.
+        """
+        blocks = batch if isinstance(batch, list) else [batch]
+        rows, jacobians = [], []
+        for block in blocks:
+            for g, group in enumerate(block):
+                r, jacobian = self._linearise[g](theta, *group)
+                rows.append(r)
+                jacobians.append(jacobian)
+        return torch.cat(rows), torch.cat(jacobians)
+
+    def _linearise_taped(
+        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Rows (m n,) and Jacobian (m n, p) of one group; see `pdesolve.residual.tape`."""
+        n, taps = len(points), self._taps[g]
+
+        def residuals(*perturbations: Tensor) -> tuple[Tensor, list[Tensor]]:
+            tape = Tape(n, perturbations)
+            values = self._with(theta, self._group, g, GroupBatch(points, inputs, weights), tape)
+            return values, tape.inputs
+
+        zeros = [theta.new_zeros(n, *tap.shape) for tap, _ in taps]
+        values, pull_back, layer_inputs = torch.func.vjp(residuals, *zeros, has_aux=True)
+        roots = weights.sqrt()
+        jacobians = []
+        for j in range(len(values)):
+            cotangent = torch.zeros_like(values)
+            cotangent[j] = roots[j]
+            columns: dict[int, Tensor] = {}
+            for (tap, offsets), sensitivity, given in zip(
+                taps, pull_back(cotangent), layer_inputs, strict=True
+            ):
+                for offset, piece in zip(offsets, rows_of(tap, sensitivity, given), strict=True):
+                    columns[offset] = columns[offset] + piece if offset in columns else piece
+            jacobians.append(torch.cat([columns[offset] for offset in sorted(columns)], dim=1))
+        return (roots * values).reshape(-1), torch.cat(jacobians)
+
+    def _linearise_each(
+        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same by one backward pass a row, vectorised: for modules that no tape can follow."""
+
+        def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+            values = (
+                w.sqrt() * self._with(th, self._group, g, GroupBatch(x[None], d[:, None], w[:, None]))[:, 0]
+            )
+            return values, values
+
+        each = torch.func.vmap(torch.func.jacrev(row, has_aux=True), in_dims=(None, 0, 1, 1), out_dims=(1, 1))
+        jacobian, values = each(theta, points, inputs, weights)
+        return values.reshape(-1), jacobian.reshape(-1, len(theta))
+
+    def _find_taps(self, g: int) -> list[tuple[Tap, tuple[int, ...]]] | None:
+        """Where parameters act in a group, with their offsets in θ; None where a tape misses some."""
+        tape = Tape(1)
+        d = len(self.program.problem.coordinates)
+        inputs = sum(len(self.terms[i].term.inputs) for i in self.groups[g])
+        zeros = [torch.zeros(*shape, dtype=self.dtype, device=self.device) for shape in ((1, d), (inputs, 1))]
+        with torch.no_grad():
+            self._group(g, GroupBatch(*zeros, zeros[0]), tape)
+        offsets, at = {}, 0
+        for parameter in filter(torch.numel, self._holder.parameters()):
+            offsets[id(parameter)] = at
+            at += parameter.numel()
+        found = [(tap, tuple(offsets[id(p)] for p in tap.parameters)) for tap in tape.taps]
+        complete = {o for _, own in found for o in own} == set(offsets.values())
+        return found if complete else None
 
     def jvp(self, theta: Tensor, batch: Batch, vector: Tensor) -> Tensor:
         """J v for v (p,): how all rows change along v."""

@@ -1,6 +1,6 @@
 """Physics-informed neural networks."""
 
 from .pinn import PINN, PINNState
-from .sampling import RAD
+from .samplers import RAD
 
 __all__ = ["PINN", "RAD", "PINNState"]

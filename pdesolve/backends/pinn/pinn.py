@@ -31,7 +31,7 @@ from ...residual.residual import Batch, Residual
 from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
 from .field import NetworkField
-from .sampling import RAD
+from .samplers import RAD
 
 NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...declare.domain import Array
-from ..base import BackendOptionError
+from ....declare.domain import Array
+from ...base import BackendOptionError
 
 
 @dataclass(frozen=True)
