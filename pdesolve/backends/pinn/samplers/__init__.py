@@ -1,6 +1,25 @@
-"""How collocation points are chosen."""
+"""How collocation points are chosen, and how they count."""
 
-from .density import RAD
+from .causal import Causal
+from .causal_r3 import CausalR3
+from .fixed import Fixed
+from .r3 import R3
+from .rad import RAD
 from .sampler import PointSet, Region, ResidualAt, Sampler
+from .space_filling import LatinHypercube, Sobol
+from .uniform import Uniform
 
-__all__ = ["RAD", "PointSet", "Region", "ResidualAt", "Sampler"]
+__all__ = [
+    "R3",
+    "RAD",
+    "Causal",
+    "CausalR3",
+    "Fixed",
+    "LatinHypercube",
+    "PointSet",
+    "Region",
+    "ResidualAt",
+    "Sampler",
+    "Sobol",
+    "Uniform",
+]
