@@ -5,13 +5,18 @@ from .causal_r3 import CausalR3
 from .fixed import Fixed
 from .r3 import R3
 from .rad import RAD
+from .rar import RARD, RARG
 from .sampler import PointSet, Region, ResidualAt, Sampler
 from .space_filling import LatinHypercube, Sobol
 from .uniform import Uniform
+from .vrba import VRBA
 
 __all__ = [
     "R3",
     "RAD",
+    "RARD",
+    "RARG",
+    "VRBA",
     "Causal",
     "CausalR3",
     "Fixed",

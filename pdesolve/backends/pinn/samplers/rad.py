@@ -14,38 +14,7 @@ from .sampler import PointSet, Region, ResidualAt, Sampler
 
 
 @dataclass(frozen=True)
-class ResidualDensity(Sampler):
-    """A choice from a pool of uniform candidates with probability p(x) ∝ |r(x)|^k / mean|r|^k + c."""
-
-    every: int = 500
-    pool: int = 5
-    power: float = 1.0
-    uniform: float = 1.0
-
-    def __post_init__(self) -> None:
-        require_count(self, "every", "pool")
-        require_number(self, "power", least=0.0)
-        require_number(self, "uniform", above=0.0)
-
-    def choose(self, candidates: Array, residual: Array, n: int, rng: np.random.Generator) -> Array:
-        """``n`` of the candidates (m, d), drawn without repetition by their residuals (equations, m).
-
-        With several equations the weights |r|^k / mean|r|^k of each are averaged.
-        """
-        density = relative_size(residual, self.power) + self.uniform
-        chosen = rng.choice(len(candidates), n, replace=False, p=density / density.sum())
-        return candidates[chosen]
-
-    def _from_pool(
-        self, base: int, n: int, region: Region, residual: ResidualAt, rng: np.random.Generator
-    ) -> Array:
-        """``n`` points from ``pool * base`` candidates."""
-        candidates = region.draw(self.pool * base, rng, "uniform")
-        return self.choose(candidates, residual(candidates), n, rng)
-
-
-@dataclass(frozen=True)
-class RAD(ResidualDensity):
+class RAD(Sampler):
     """Residual-based adaptive distribution: all points are redrawn at every refresh.
 
     Points are drawn from a pool of uniform candidates with probability
@@ -71,8 +40,28 @@ class RAD(ResidualDensity):
 
     name: ClassVar[str] = "rad"
 
+    every: int = 500
+    pool: int = 5
+    power: float = 1.0
+    uniform: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_count(self, "every", "pool")
+        require_number(self, "power", least=0.0)
+        require_number(self, "uniform", above=0.0)
+
     def refresh(
         self, current: PointSet, region: Region, residual: ResidualAt, rng: np.random.Generator
     ) -> None:
         n = len(current.points)
-        current.points = self._from_pool(n, n, region, residual, rng)
+        candidates = region.draw(self.pool * n, rng, "uniform")
+        current.points = self.choose(candidates, residual(candidates), n, rng)
+
+    def choose(self, candidates: Array, residual: Array, n: int, rng: np.random.Generator) -> Array:
+        """``n`` of the candidates (m, d), drawn without repetition by their residuals (equations, m).
+
+        With several equations the weights |r|^k / mean|r|^k of each are averaged.
+        """
+        density = relative_size(residual, self.power) + self.uniform
+        chosen = rng.choice(len(candidates), n, replace=False, p=density / density.sum())
+        return candidates[chosen]
