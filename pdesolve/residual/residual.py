@@ -273,6 +273,7 @@ class Residual:
     ) -> tuple[Tensor, Tensor]:
         """Rows (m n,) and Jacobian (m n, p) of one group; see `pdesolve.residual.tape`."""
         n, taps = len(points), self._taps[g]
+        assert taps is not None
 
         def residuals(*perturbations: Tensor) -> tuple[Tensor, list[Tensor]]:
             tape = Tape(n, perturbations)
