@@ -25,6 +25,13 @@ class Sine(nn.Module):
         return torch.sin(a)
 
 
+class Gaussian(nn.Module):
+    """σ(a) = exp(-a²/2)."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return torch.exp(-0.5 * a * a)
+
+
 @cache
 def _chain_polynomials(law: tuple[float, ...], order: int) -> tuple[tuple[float, ...], ...]:
     """Coefficients (lowest first) of σ, σ', … as polynomials in σ, where σ' = Σ law_j σ^j."""
@@ -95,6 +102,14 @@ def _gelu(a: Tensor, order: int) -> list[Tensor]:
     return [a * phi[0]] + [a * phi[k] + k * phi[k - 1] for k in range(1, order + 1)]
 
 
+def _gaussian(a: Tensor, order: int) -> list[Tensor]:
+    # σ' = -a σ gives σ^(k) = -a σ^(k-1) - (k-1) σ^(k-2)
+    values = [torch.exp(-0.5 * a * a)]
+    for k in range(1, order + 1):
+        values.append(-a * values[-1] - ((k - 1) * values[-2] if k > 1 else 0.0))
+    return values
+
+
 class Activation(NamedTuple):
     """A module and the function that gives σ and its derivatives."""
 
@@ -109,4 +124,5 @@ ACTIVATIONS = {
     "softplus": Activation(nn.Softplus, _softplus),
     "silu": Activation(nn.SiLU, _silu),
     "gelu": Activation(nn.GELU, _gelu),
+    "gaussian": Activation(Gaussian, _gaussian),
 }

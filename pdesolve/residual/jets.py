@@ -19,25 +19,28 @@ from torch import Tensor, nn
 
 from ..declare.problem import MultiIndex
 from .activations import ACTIVATIONS, Derivatives
-from .multiindex import chain_rule, closure, unit
+from .multiindex import chain_rule, closure, product_rule, unit
 from .tape import Tape
 
 ChainRules = tuple[tuple[MultiIndex, tuple[tuple[int, tuple[MultiIndex, ...]], ...]], ...]
+ProductRules = tuple[tuple[MultiIndex, tuple[tuple[int, MultiIndex, MultiIndex], ...]], ...]
 
 
 @dataclass(frozen=True)
 class JetSpace:
-    """Which derivatives a jet carries, with the chain rule of each as a table made once."""
+    """Which derivatives a jet carries, with the chain and product rule of each as tables made once."""
 
     indices: tuple[MultiIndex, ...]
     rules: ChainRules
+    products: ProductRules
     order: int
 
     @classmethod
     def of(cls, wanted: Iterable[MultiIndex]) -> JetSpace:
         indices = closure(wanted)
         rules = tuple((index, chain_rule(index)) for index in indices)
-        return cls(indices, rules, max(sum(index) for index in indices))
+        products = tuple((index, product_rule(index)) for index in indices)
+        return cls(indices, rules, products, max(sum(index) for index in indices))
 
     @property
     def zero(self) -> MultiIndex:
@@ -96,6 +99,43 @@ class Jet:
                 parts[index] = total
         return Jet(self.space, parts, self.tape)
 
+    def parameter(self, parameter: Tensor) -> Tensor:
+        """A parameter that acts elementwise, noted by the tape: its own shape, or (n, *shape) on a tape."""
+        return parameter if self.tape is None else self.tape.parameter(parameter)
+
+    def scale(self, factor: Tensor | float) -> Jet:
+        """c f for c that does not vary with the coordinates: a number, or of shape (channels,)."""
+        return Jet(self.space, {index: factor * part for index, part in self.parts.items()}, self.tape)
+
+    def shift(self, offset: Tensor | float) -> Jet:
+        """f + c: touches the value alone."""
+        return Jet(self.space, {**self.parts, self.space.zero: self.value + offset}, self.tape)
+
+    def add(self, other: Jet) -> Jet:
+        """f + g."""
+        parts = {}
+        for index in self.space.indices:
+            both = [jet.parts[index] for jet in (self, other) if index in jet.parts]
+            if both:
+                parts[index] = both[0] + both[1] if len(both) == 2 else both[0]
+        return Jet(self.space, parts, self.tape)
+
+    def multiply(self, other: Jet) -> Jet:
+        """f g channel by channel, by Leibniz' rule."""
+        parts: dict[MultiIndex, Tensor] = {}
+        for index, rule in self.space.products:
+            total = None
+            for coefficient, own, others in rule:
+                if own not in self.parts or others not in other.parts:
+                    continue
+                term = self.parts[own] * other.parts[others]
+                if coefficient != 1:
+                    term = coefficient * term
+                total = term if total is None else total + term
+            if total is not None:
+                parts[index] = total
+        return Jet(self.space, parts, self.tape)
+
     @staticmethod
     def concatenate(jets: list[Jet]) -> Jet:
         """Channels of several jets side by side."""
@@ -135,6 +175,25 @@ def jet_rule(kind: type[nn.Module]) -> Callable[[JetRule], JetRule]:
         return rule
 
     return register
+
+
+class JetModule(nn.Module):
+    """A network that says once, in `jet`, what it computes; values are the jet of order zero.
+
+    Subclasses are known to `push` and may be parts of other networks. Parameters act through `push` of
+    linear layers and through `Jet.parameter`, so that a tape sees them.
+    """
+
+    def __init_subclass__(cls) -> None:
+        RULES[cls] = cls.jet  # type: ignore[assignment]
+
+    def jet(self, jet: Jet) -> Jet:
+        """The jet of this network ∘ f."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        zero = (0,) * x.shape[1]
+        return self.jet(Jet(JetSpace.of([zero]), {zero: x})).value
 
 
 @jet_rule(nn.Linear)

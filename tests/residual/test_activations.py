@@ -13,6 +13,7 @@ CLOSED_FORMS = {
     "softplus": lambda a: mpmath.log(1 + mpmath.exp(a)),
     "silu": lambda a: a / (1 + mpmath.exp(-a)),
     "gelu": lambda a: a * (1 + mpmath.erf(a / mpmath.sqrt(2))) / 2,
+    "gaussian": lambda a: mpmath.exp(-(a**2) / 2),
 }
 POINTS = [-2.5, -0.3, 0.0, 0.9, 3.0]
 

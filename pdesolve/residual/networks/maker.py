@@ -1,0 +1,100 @@
+"""One maker for all networks, by name."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...declare import Domain
+from ...declare.errors import PDESolveError
+from ..activations import ACTIVATIONS
+from .features import box_features, fourier_of
+from .mlp import mlp
+from .readout import readout
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": mlp,
+    "readout": readout,
+}
+"""Networks on input features of all coordinates; see each for its options."""
+
+
+class NetworkError(PDESolveError):
+    """A network of this name or with these options does not exist."""
+
+
+def make_network(
+    name: str,
+    domain: Domain,
+    outputs: int,
+    generator: torch.Generator,
+    *,
+    periodic: Sequence[int] = (),
+    harmonics: int = 1,
+    fourier: int = 0,
+    sigma: float = 1.0,
+    **options: Any,
+) -> nn.Module:
+    """A network from (n, d) points of a domain to (n, outputs) values, in float64.
+
+    Args:
+        name: a key of `NETWORKS`.
+        domain: coordinates are scaled by its bounds.
+        outputs: number of channels.
+        generator: draws the start; the global one is left alone.
+        periodic: axes with a periodic embedding of ``harmonics`` waves.
+        fourier: number of random Fourier features on top of these, or 0; ``sigma``: their spread, 1 for
+            smooth fields, up to 10 for oscillating ones.
+        options: those of the network, such as ``width`` and ``activation``.
+
+    Raises:
+        NetworkError: no such network or option, or a value out of range.
+    """
+    if name not in NETWORKS:
+        raise NetworkError("make_network", f"one of {', '.join(NETWORKS)}", repr(name), "Correct the name.")
+    maker = NETWORKS[name]
+    known = list(inspect.signature(maker).parameters)[3:]
+    for option in options:
+        if option not in known:
+            who, expected = f"make_network({name!r})", f"options among {', '.join(known)}"
+            raise NetworkError(who, expected, option, "Remove the option.")
+    for option, value in {**options, "harmonics": harmonics, "fourier": fourier, "sigma": sigma}.items():
+        holds, expected = _RANGES[option]
+        if not holds(value):
+            raise NetworkError(f"make_network({option}=)", expected, repr(value), "Change the option.")
+    features = box_features(domain, periodic, harmonics)
+    if fourier:
+        features = fourier_of(features, fourier, sigma, generator)
+    return maker(features, outputs, generator, **options)
+
+
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _are_scales(value: Any) -> bool:
+    values = value if isinstance(value, Sequence) else [value]
+    return len(values) > 0 and all(map(_is_positive, values))
+
+
+_COUNT = (_is_count, "a whole number of at least 1")
+_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "width": _COUNT,
+    "depth": _COUNT,
+    "harmonics": _COUNT,
+    "fourier": (lambda value: _is_count(value, 0), "a whole number"),
+    "sigma": (_is_positive, "a positive number"),
+    "spread": (_are_scales, "a positive number, or several"),
+    "activation": (lambda value: value in ACTIVATIONS, f"one of {', '.join(ACTIVATIONS)}"),
+    "factorised": (lambda value: isinstance(value, bool), "True or False"),
+}
+"""For each option, whether a value holds, and what does."""
