@@ -94,8 +94,12 @@ def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
     return tuple(sorted(set.intersection(*sets)))
 
 
-def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
-    """Lift and factor of every unknown; with ``exact=False`` all but periodicity stays rows."""
+def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) -> Ansatz:
+    """Lift and factor of every unknown; with ``exact=False`` all but periodicity stays rows.
+
+    ``carried``: the state at the start of time is no expression but a field that the model is added to, so
+    that lift and factor vanish there.
+    """
     periodic = common_periodic_axes(problem)
     trials: list[Trial] = []
     names: set[str] = set()
@@ -109,6 +113,8 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
             met = [_Check(points_on(p, problem), p.value) for p in parts if p.term in found.terms]
             names |= found.terms
         for group in _groups(problem, unknown) if exact else []:
+            if carried and group.is_time:
+                continue
             candidate = _extend(trial, group, problem)
             wanted = [*met, *_checks(group, problem)]
             if (
@@ -118,8 +124,25 @@ def build_ansatz(problem: Problem, exact: bool = True) -> Ansatz:
             ):
                 trial, met = candidate, wanted
                 names.update(group.names)
+        if carried:
+            trial = _carried(trial, problem, unknown)
+            names |= {t.name for t in problem.terms if isinstance(t.condition, Initial)}
         trials.append(trial)
     return Ansatz(tuple(trials), periodic, frozenset(names), problem.domain.is_box)
+
+
+def evolution_order(problem: Problem, unknown: sp.Expr) -> int:
+    """How many time derivatives of an unknown the initial conditions give: 0, 1 or 2."""
+    found = (t.condition for t in problem.terms if isinstance(t.condition, Initial))
+    return max((c.order + 1 for c in found if c.unknown == unknown), default=0)
+
+
+def _carried(trial: Trial, problem: Problem, unknown: sp.Expr) -> Trial:
+    """The trial with lift and factor that vanish at the start of time, to the order of the data there."""
+    order, axis = evolution_order(problem, unknown), problem.domain.axes[-1]
+    t, a, b = axis.coordinate, axis.lower, axis.upper
+    start = sum((t - a) ** k / sp.factorial(k) * trial.lift.diff(t, k).subs(t, a) for k in range(order))
+    return Trial(trial.lift - start, trial.factor * ((t - a) / (b - a)) ** order)
 
 
 def _smooth_data(problem: Problem, unknown: sp.Expr) -> Iterator[tuple[Term, sp.Expr]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -30,11 +30,26 @@ BLOCK = 2048
 """Points a block: its intermediate values stay in the processor's cache."""
 
 
+class Background(Protocol):
+    """A known field that is added to the trial function: an earlier solution, of which a network is the rest."""
+
+    def derivatives(self, points: Points, wanted: Sequence[Derivative]) -> Sequence[Points]:
+        """The wanted derivatives at ``points`` (n, d), each (n,)."""
+        ...
+
+
 class GroupBatch(NamedTuple):
-    """Points (n, d) that m terms share, all inputs of all terms in order (i, n), and weights (m, n)."""
+    """Points (n, d) that m terms share, and what is known at them before any training.
+
+    Attributes:
+        inputs: (i, n), inputs of all terms in order.
+        background: (k, n), the background's share in each of the k derivatives; (0, n) without one.
+        weights: (m, n).
+    """
 
     points: Tensor
     inputs: Tensor
+    background: Tensor
     weights: Tensor
 
 
@@ -61,6 +76,7 @@ class Residual:
         model: trial function; its parameters give the start of θ. It is copied, not changed.
         active: indices of the program's terms that are minimised; by default all that the model's ansatz
             does not meet exactly.
+        background: a known field that is added to the model.
         compile: compile loss and gradient by torch.compile(fullgraph=True).
         dtype, device: of θ and of all batches.
     """
@@ -71,6 +87,7 @@ class Residual:
         model: Model,
         active: Sequence[int] | None = None,
         *,
+        background: Background | None = None,
         compile: bool = False,
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
@@ -80,6 +97,7 @@ class Residual:
         if active is None:
             active = [i for i, term in enumerate(program.terms) if not model.ansatz.is_exact(term.term)]
         self.active = tuple(active)
+        self.background = background
         self._holder = _Holder(self.model)
         self.groups = _groups(self.terms)
         self._functions = [term.function("torch") for term in self.terms]
@@ -150,12 +168,12 @@ class Residual:
         point weights.
         """
         batches = []
-        for group, p in zip(self.groups, points, strict=True):
+        for g, (group, p) in enumerate(zip(self.groups, points, strict=True)):
             spread = []
             for i in group:
                 weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
                 spread.append(np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight)
-            arrays = (p, self._inputs(group, p), np.asarray(spread))
+            arrays = (p, self._inputs(group, p), self._behind(p, self._wanted[g]), np.asarray(spread))
             batches.append(GroupBatch(*map(self.tensor, arrays)))
         return tuple(batches)
 
@@ -163,6 +181,12 @@ class Residual:
         """Values (i, n) of the inputs of all terms of a group, one after the other."""
         rows = [function(points) for i in group for function in self.terms[i].term.inputs.values()]
         return np.stack(rows) if rows else np.empty((0, len(points)))
+
+    def _behind(self, points: Points, wanted: Sequence[Derivative]) -> Points:
+        """The background's derivatives (k, n)."""
+        if self.background is None:
+            return np.empty((0, len(points)))
+        return np.stack(list(self.background.derivatives(points, wanted)))
 
     def tensor(self, array: Any) -> Tensor:
         """An array on this residual's device, in its dtype."""
@@ -178,13 +202,14 @@ class Residual:
         if count == 1:
             return [batch]
         pieces = []
-        for points, inputs, weights in batch:
+        for points, inputs, behind, weights in batch:
             n = len(points)
             step = -(-n // count)
             short = step * count - n
             padded = (
                 torch.cat([points, points[:1].expand(short, -1)]).split(step),  # type: ignore[no-untyped-call]
                 torch.cat([inputs, inputs[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
+                torch.cat([behind, behind[:, :1].expand(-1, short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
                 torch.cat([weights, weights.new_zeros(len(weights), short)], dim=1).split(step, dim=1),  # type: ignore[no-untyped-call]
             )
             pieces.append([GroupBatch(*parts) for parts in zip(*padded, strict=True)])
@@ -199,7 +224,10 @@ class Residual:
     def _group(self, g: int, batch: GroupBatch, tape: Tape | None = None) -> Tensor:
         """Residuals (m, n) of one group: its terms share the network's derivatives."""
         wanted = self._wanted[g]
-        found = dict(zip(wanted, self.model.derivatives(batch.points, wanted, tape), strict=True))
+        own = self.model.derivatives(batch.points, wanted, tape)
+        if len(batch.background):
+            own = [a + b for a, b in zip(own, batch.background.unbind(0), strict=True)]
+        found = dict(zip(wanted, own, strict=True))
         coordinates, parameters = batch.points.unbind(1), self.model.parameter_values(tape)
         inputs = iter(batch.inputs.unbind(0))
         rows = [
@@ -230,7 +258,8 @@ class Residual:
     def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
         """Residuals (m, n) of one group at other points (n, d) of its region."""
         x, inputs = self.tensor(points), self.tensor(self._inputs(self.groups[g], points))
-        batch = GroupBatch(x, inputs, x.new_zeros(len(self.groups[g]), len(x)))
+        behind = self.tensor(self._behind(points, self._wanted[g]))
+        batch = GroupBatch(x, inputs, behind, x.new_zeros(len(self.groups[g]), len(x)))
         with torch.no_grad():
             values: Tensor = self._with(theta, self._group, g, batch)
         return values.double().cpu().numpy()  # type: ignore[no-any-return]
@@ -269,7 +298,7 @@ class Residual:
         return torch.cat(rows), torch.cat(jacobians)
 
     def _linearise_taped(
-        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, weights: Tensor
+        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, background: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Rows (m n,) and Jacobian (m n, p) of one group; see `pdesolve.residual.tape`."""
         n, taps = len(points), self._taps[g]
@@ -277,7 +306,7 @@ class Residual:
 
         def residuals(*perturbations: Tensor) -> tuple[Tensor, list[Tensor]]:
             tape = Tape(n, perturbations)
-            values = self._with(theta, self._group, g, GroupBatch(points, inputs, weights), tape)
+            values = self._with(theta, self._group, g, GroupBatch(points, inputs, background, weights), tape)
             return values, tape.inputs
 
         zeros = [theta.new_zeros(n, *tap.shape) for tap, _ in taps]
@@ -297,18 +326,19 @@ class Residual:
         return (roots * values).reshape(-1), torch.cat(jacobians)
 
     def _linearise_each(
-        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, weights: Tensor
+        self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, background: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The same by one backward pass a row, vectorised: for modules that no tape can follow."""
 
-        def row(th: Tensor, x: Tensor, d: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-            values = (
-                w.sqrt() * self._with(th, self._group, g, GroupBatch(x[None], d[:, None], w[:, None]))[:, 0]
-            )
+        def row(th: Tensor, x: Tensor, d: Tensor, b: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+            batch = GroupBatch(x[None], d[:, None], b[:, None], w[:, None])
+            values = w.sqrt() * self._with(th, self._group, g, batch)[:, 0]
             return values, values
 
-        each = torch.func.vmap(torch.func.jacrev(row, has_aux=True), in_dims=(None, 0, 1, 1), out_dims=(1, 1))
-        jacobian, values = each(theta, points, inputs, weights)
+        each = torch.func.vmap(
+            torch.func.jacrev(row, has_aux=True), in_dims=(None, 0, 1, 1, 1), out_dims=(1, 1)
+        )
+        jacobian, values = each(theta, points, inputs, background, weights)
         return values.reshape(-1), jacobian.reshape(-1, len(theta))
 
     def _find_taps(self, g: int) -> list[tuple[Tap, tuple[int, ...]]] | None:
@@ -316,7 +346,7 @@ class Residual:
         tape = Tape(1)
         d = len(self.program.problem.coordinates)
         inputs = sum(len(self.terms[i].term.inputs) for i in self.groups[g])
-        zeros = [torch.zeros(*shape, dtype=self.dtype, device=self.device) for shape in ((1, d), (inputs, 1))]
+        zeros = [self.tensor(np.zeros(shape)) for shape in ((1, d), (inputs, 1), (0, 1))]
         with torch.no_grad():
             self._group(g, GroupBatch(*zeros, zeros[0]), tape)
         offsets, at = {}, 0
@@ -341,7 +371,11 @@ class Residual:
         """Derivatives of the unknowns at ``points`` (n, d), each (n,)."""
         self.model.prepare(wanted)
         with torch.no_grad():
-            return self._with(theta, self.model.derivatives, points, tuple(wanted))  # type: ignore[no-any-return]
+            own: list[Tensor] = self._with(theta, self.model.derivatives, points, tuple(wanted))
+        if self.background is None:
+            return own
+        behind = self.background.derivatives(points.double().cpu().numpy(), wanted)
+        return [a + self.tensor(b) for a, b in zip(own, behind, strict=True)]
 
     def parameters(self, theta: Tensor) -> dict[str, float]:
         """Values of the unknown parameters at θ, by name."""
