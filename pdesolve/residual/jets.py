@@ -73,6 +73,14 @@ class Jet:
     def value(self) -> Tensor:
         return self.parts[self.space.zero]
 
+    def coordinate(self, axis: int) -> Jet:
+        """One channel of the jet of the identity: a coordinate, with its one derivative alone."""
+        index = unit(axis, len(self.space.zero))
+        parts = {self.space.zero: self.value[:, axis : axis + 1]}
+        if index in self.parts:
+            parts[index] = self.parts[index][:, axis : axis + 1]
+        return Jet(self.space, parts, self.tape)
+
     def linear(self, weight: Tensor, bias: Tensor | None) -> Jet:
         """W f + b: the bias touches the value alone."""
         parts = {index: part @ weight.T for index, part in self.parts.items()}

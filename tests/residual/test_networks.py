@@ -23,6 +23,9 @@ PLANE = LINE * pde.Time(t, 0, 0.5)
 
 SMALL = {
     "mlp": {"width": 6, "depth": 2},
+    "modified-mlp": {"width": 5, "depth": 2},
+    "pirate": {"width": 5, "blocks": 2},
+    "separable": {"width": 4, "depth": 1, "rank": 2},
     "readout": {"width": 9, "spread": 1.0},
 }
 FACTORISED = [name for name in SMALL if name != "readout"]
@@ -112,9 +115,9 @@ def flow():
     )
 
 
-def residual(name, compile=False, **options):
+def residual(name, compile=False, exact=False, **options):
     problem = flow()
-    program, ansatz = Program(problem), build_ansatz(problem, exact=False)
+    program, ansatz = Program(problem), build_ansatz(problem, exact)
     made = Residual(program, Model(program, network(name, PLANE, **options), ansatz), compile=compile)
     rng = np.random.default_rng(0)
     batch = made.batch([made.terms[g[0]].term.sample(problem.domain, 4, rng) for g in made.groups])
@@ -183,6 +186,103 @@ def test_one_least_squares_solve_of_helmholtz_by_a_readout():
     found = made.derivatives(theta, at, [(0, (0, 0))])[0]
     expected = torch.sin(torch.pi * at[:, 0]) * torch.sin(2 * torch.pi * at[:, 1])
     assert float((found - expected).norm() / expected.norm()) < 1e-8
+
+
+# -- formulas --------------------------------------------------------------------------------------
+
+
+def affine(layer, z):
+    """W z + b of a plain or a factorised layer, written out."""
+    if isinstance(layer, torch.nn.Linear):
+        return z @ layer.weight.T + layer.bias
+    return z @ (layer.log_scale.exp()[:, None] * layer.direction.weight).T + layer.bias
+
+
+def gated(f, first, second):
+    return f * first + (1 - f) * second
+
+
+def sigma_of(layers, z):
+    return torch.tanh(affine(layers[0], z))
+
+
+@pytest.mark.parametrize("factorised", [False, True])
+def test_the_modified_mlp_equals_its_equations(factorised):
+    net = network("modified-mlp", PLANE, factorised=factorised)
+    z = net.features(points(2))
+    first, second = sigma_of(net.first, z), sigma_of(net.second, z)
+    for layer in net.hidden:
+        z = gated(sigma_of(layer, z), first, second)
+    assert torch.allclose(net(points(2)), affine(net.last, z), rtol=1e-12)
+
+
+@pytest.mark.parametrize("factorised", [False, True])
+def test_pirate_nets_equal_their_equations(factorised):
+    net = network("pirate", PLANE, factorised=factorised, fourier=3)
+    z = net.features(points(2))
+    first, second = sigma_of(net.first, z), sigma_of(net.second, z)
+    for block in net.blocks:
+        assert float(block.alpha.detach().abs()) > 1e-3
+        inner = gated(sigma_of(block.into, z), first, second)
+        inner = gated(sigma_of(block.middle, inner), first, second)
+        z = block.alpha * sigma_of(block.out, inner) + (1 - block.alpha) * z
+    assert torch.allclose(net(points(2)), affine(net.last, z), rtol=1e-12)
+
+
+def test_pirate_nets_start_as_a_linear_map_of_their_embedding():
+    net = make_network("pirate", PLANE, 2, generator(), fourier=6, **SMALL["pirate"])
+    at = points(2)
+    expected = net.features(at) @ net.last.weight.T + net.last.bias
+    assert torch.equal(net(at), expected)
+    # and leave it: the derivative by each α is not zero there
+    net(at).sum().backward()
+    assert all(float(block.alpha.grad.abs()) > 0 for block in net.blocks)
+
+
+def test_separable_nets_are_sums_of_products():
+    net = network("separable", BOX, outputs=2)
+    at = points(3)
+    each = [
+        body(at[:, i : i + 1]).reshape(-1, 2, 2) for i, body in enumerate(net.bodies)
+    ]  # (n, output, rank)
+    assert torch.allclose(net(at), (each[0] * each[1] * each[2]).sum(dim=2), rtol=1e-12)
+
+
+def test_factorised_layers_start_at_the_plain_ones_with_scales_near_e():
+    plain, factorised = (
+        make_network("mlp", PLANE, 1, generator(), factorised=choice, depth=1, width=200)[1]
+        for choice in (False, True)
+    )
+    at = points(2)
+    assert torch.allclose(factorised(at), plain(at), rtol=1e-12)
+    assert float(factorised.log_scale.detach().mean()) == pytest.approx(1.0, abs=0.03)
+    assert float(factorised.log_scale.detach().std()) == pytest.approx(0.1, abs=0.02)
+
+
+def test_loss_and_gradient_compiled_equal_eager_ones():
+    """Of the net with products."""
+    eager, batch = residual("separable", exact=True)
+    compiled, _ = residual("separable", exact=True, compile=True)
+    theta = eager.start()
+    compiled.loss_and_gradient(theta, batch)
+    assert compiled.is_compiled
+    loss, gradient = compiled.loss_and_gradient(theta + 0.1, batch)
+    expected = eager.loss_and_gradient(theta + 0.1, batch)
+    assert float(loss) == pytest.approx(float(expected[0]), rel=1e-12)
+    assert torch.allclose(gradient, expected[1], rtol=1e-9, atol=1e-12)
+
+
+def test_rows_and_jacobian_compiled_equal_eager_ones():
+    """Of the net with gates, elementwise parameters and factorised layers."""
+    options = {"exact": True, "factorised": True, "blocks": 1}
+    eager, batch = residual("pirate", **options)
+    compiled, _ = residual("pirate", compile=True, **options)
+    theta = eager.start()
+    compiled.linearise(theta, batch)
+    assert all(function.active for function in compiled._linearise)
+    found, expected = (made.linearise(theta + 0.1, batch) for made in (compiled, eager))
+    assert torch.allclose(found[0], expected[0], rtol=1e-11, atol=1e-13)
+    assert torch.allclose(found[1], expected[1], rtol=1e-9, atol=1e-12)
 
 
 # -- the maker -------------------------------------------------------------------------------------

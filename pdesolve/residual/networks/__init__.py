@@ -4,16 +4,25 @@ from .features import Features, box_features, fourier_features, fourier_of
 from .linear import FactorisedLinear
 from .maker import NetworkError, make_network
 from .mlp import mlp
+from .modified_mlp import ModifiedMLP, modified_mlp
+from .pirate import PirateNet, pirate
 from .readout import readout
+from .separable import Separable, separable
 
 __all__ = [
     "FactorisedLinear",
     "Features",
+    "ModifiedMLP",
     "NetworkError",
+    "PirateNet",
+    "Separable",
     "box_features",
     "fourier_features",
     "fourier_of",
     "make_network",
     "mlp",
+    "modified_mlp",
+    "pirate",
     "readout",
+    "separable",
 ]

@@ -77,7 +77,7 @@ def box_features(domain: Domain, periodic: Sequence[int] = (), harmonics: int = 
 def fourier_of(features: Features, count: int, sigma: float, generator: torch.Generator) -> Features:
     """Random Fourier features cos(B z), sin(B z) of other features z, rows of B ~ N(0, σ²).
 
-    After a periodic embedding they stay periodic. Wang, Sankaran & Perdikaris, arXiv 2308.08468, section 4.2.
+    After a periodic embedding they stay periodic. Wang, Sankaran & Perdikaris, arXiv 2308.08468.
     """
     waves = sigma * torch.randn(count, features.width, generator=generator, dtype=torch.float64)
     return Features(waves.new_zeros(0, features.width), waves.new_zeros(0), waves, features)

@@ -7,13 +7,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..activations import ACTIVATIONS
 from ..jets import Jet, JetModule, push
 
 
 class FactorisedLinear(JetModule):
     """y = diag(exp(s)) V x + b: random weight factorisation, s, V and b trained.
 
-    Each neuron has a learning rate of its own. Wang, Wang, Seidman & Perdikaris, arXiv 2210.01274, eq. (3.2).
+    Each neuron has a learning rate of its own. Wang, Wang, Seidman & Perdikaris, arXiv 2210.01274.
     The start is the given weight W = diag(exp(s)) V with s ~ N(μ, σ²).
     """
 
@@ -46,3 +47,10 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, factorised: bool =
         layer.weight.normal_(0.0, math.sqrt(2 / (n_in + n_out)), generator=generator)
         layer.bias.zero_()
     return FactorisedLinear(layer.weight.detach(), generator) if factorised else layer
+
+
+def dense(
+    n_in: int, n_out: int, generator: torch.Generator, activation: str, factorised: bool
+) -> nn.Sequential:
+    """σ(W x + b)."""
+    return nn.Sequential(linear(n_in, n_out, generator, factorised), ACTIVATIONS[activation].module())

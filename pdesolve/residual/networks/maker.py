@@ -13,15 +13,21 @@ from torch import nn
 from ...declare import Domain
 from ...declare.errors import PDESolveError
 from ..activations import ACTIVATIONS
-from .features import box_features, fourier_of
+from .features import Features, axis_features, box_features, fourier_of
 from .mlp import mlp
+from .modified_mlp import modified_mlp
+from .pirate import pirate
 from .readout import readout
+from .separable import separable
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": mlp,
+    "modified-mlp": modified_mlp,
+    "pirate": pirate,
+    "separable": separable,
     "readout": readout,
 }
-"""Networks on input features of all coordinates; see each for its options."""
+"""Functions (features, outputs, generator, **options) that make networks; see each for its options."""
 
 
 class NetworkError(PDESolveError):
@@ -67,10 +73,14 @@ def make_network(
         holds, expected = _RANGES[option]
         if not holds(value):
             raise NetworkError(f"make_network({option}=)", expected, repr(value), "Change the option.")
-    features = box_features(domain, periodic, harmonics)
-    if fourier:
-        features = fourier_of(features, fourier, sigma, generator)
-    return maker(features, outputs, generator, **options)
+
+    def embed(features: Features) -> Features:
+        return fourier_of(features, fourier, sigma, generator) if fourier else features
+
+    if maker is separable:
+        each = [embed(axis_features(domain, i, periodic, harmonics)) for i in range(len(domain.axes))]
+        return separable(each, outputs, generator, **options)
+    return maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
 
 
 def _is_count(value: Any, least: int = 1) -> bool:
@@ -90,6 +100,8 @@ _COUNT = (_is_count, "a whole number of at least 1")
 _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "width": _COUNT,
     "depth": _COUNT,
+    "blocks": _COUNT,
+    "rank": _COUNT,
     "harmonics": _COUNT,
     "fourier": (lambda value: _is_count(value, 0), "a whole number"),
     "sigma": (_is_positive, "a positive number"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..activations import ACTIVATIONS
 from .features import Features
-from .linear import linear
+from .linear import dense, linear
 
 
 def mlp(
@@ -28,6 +27,6 @@ def mlp(
     layers: list[nn.Module] = [features]
     size = features.width
     for _ in range(depth):
-        layers += [linear(size, width, generator, factorised), ACTIVATIONS[activation].module()]
+        layers += dense(size, width, generator, activation, factorised)
         size = width
     return nn.Sequential(*layers, linear(size, outputs, generator, factorised))
