@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from .ansatz import Ansatz, trial_tables
 from .jets import JetSpace, network_jet
+from .outputs import OutputMap, identity_map
 from .program import Derivative, Program
 from .tape import Tape
 
@@ -20,14 +22,21 @@ class Model(nn.Module):
 
     Args:
         program: the lowered problem.
-        network: maps (n, d) points to (n, number of unknowns).
+        network: maps (n, d) points to (n, number of channels).
         ansatz: lift and factor of each unknown.
+        outputs: how unknowns come from channels, for instance `stream_function_map`; by default each is one.
+
+    Attributes:
+        ansatz: lift and factor of each channel, and the terms met exactly with this map.
     """
 
-    def __init__(self, program: Program, network: nn.Module, ansatz: Ansatz) -> None:
+    def __init__(
+        self, program: Program, network: nn.Module, ansatz: Ansatz, outputs: OutputMap | None = None
+    ) -> None:
         super().__init__()
         self.network = network
-        self.ansatz = ansatz
+        self.outputs = outputs or identity_map(program.problem)
+        self.ansatz = self.outputs.ansatz(ansatz, program.problem)
         self._coordinates = program.problem.coordinates
         self._positive = tuple(p.must_be_positive for p in program.parameters)
         starts = [float(p.start or 0.0) for p in program.parameters]
@@ -56,18 +65,21 @@ class Model(nn.Module):
         """Make the tables for a set of derivatives; done before compilation, which must not trace SymPy."""
         key = tuple(wanted)
         if key not in self._plans:
-            tables = trial_tables(self.ansatz, self._coordinates, key)
+            combinations = [self.outputs.expand(derivative) for derivative in key]
+            needed = list(dict.fromkeys(d for terms in combinations for _, d in terms))
+            tables = trial_tables(self.ansatz, self._coordinates, needed)
             network = {beta for _, _, products in tables[1] for _, beta in products}
-            self._plans[key] = (JetSpace.of(network), *tables)
+            sums = [[(c, needed.index(d)) for c, d in terms] for terms in combinations]
+            self._plans[key] = (JetSpace.of(network), *tables, sums)
 
     def derivatives(
         self, points: Tensor, wanted: tuple[Derivative, ...], tape: Tape | None = None
     ) -> list[Tensor]:
         """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`."""
-        space, varying, plan = self._plans[wanted]
+        space, varying, plan, sums = self._plans[wanted]
         jet = network_jet(self.network, points, space, tape)
         table = varying(*points.unbind(1))
-        results = []
+        channels = []
         for k, lift, products in plan:
             total = None
             for factor, beta in products:
@@ -82,5 +94,11 @@ class Model(nn.Module):
                 total = constant + torch.zeros_like(points[:, 0])
             elif isinstance(lift, int) or lift != 0.0:
                 total = total + constant
-            results.append(total)
-        return results
+            channels.append(total)
+        return [_combine(terms, channels) for terms in sums]
+
+
+def _combine(terms: Sequence[tuple[float, int]], values: Sequence[Tensor]) -> Tensor:
+    """Σ c values[i]."""
+    scaled = [values[i] if c == 1.0 else c * values[i] for c, i in terms]
+    return functools.reduce(torch.add, scaled)
