@@ -79,7 +79,9 @@ class Run:
             content = checkpoints.read(self.checkpoint)
             checkpoints.check_identity(self.checkpoint, content, self._identity())
         begin = time.perf_counter()
-        context = dataclasses.replace(self.context, resuming=content is not None)
+        context = dataclasses.replace(
+            self.context, resuming=content is not None, spent=lambda: self._limits_share
+        )
         self.state = self.method.start(self.problem, context)
         if content is not None:
             self._restore(content)
@@ -129,7 +131,7 @@ class Run:
             problem=self.problem,
             field=answer.field,
             status=self.status,
-            message=self.message,
+            message=self.message or self.method.describe(self.state),
             history=self.history,
             cost=Cost(self.seconds_setup, self.seconds_solve, self.seconds_evaluation, self._peak_memory()),
             provenance=self._provenance(answer.step),
@@ -153,13 +155,18 @@ class Run:
         return (steps is not None and self.step >= steps) or (budget is not None and self.elapsed >= budget)
 
     @property
-    def _fraction(self) -> float:
-        """Share that is done, by whichever limit comes first."""
+    def _limits_share(self) -> float:
+        """Share of budget or steps that is spent, by whichever comes first."""
         budget, steps = self.context.budget, self.context.steps
-        shares = [self.last.fraction or 0.0]
+        shares = [0.0]
         shares += [self.elapsed / budget] if budget else []
         shares += [self.step / steps] if steps else []
         return min(1.0, max(shares))
+
+    @property
+    def _fraction(self) -> float:
+        """Share that is done."""
+        return max(self._limits_share, min(1.0, self.last.fraction or 0.0))
 
     def _advance(self) -> None:
         begin = time.perf_counter()

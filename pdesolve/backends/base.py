@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,12 +43,18 @@ class Capabilities:
     dtypes: tuple[str, ...] = ("float64", "float32")
 
 
+def _nothing() -> float:
+    """No limit is known, and nothing of it spent."""
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Context:
     """What the driver tells a backend about the run: arguments, never global state.
 
     ``seed`` starts the run's generators; ``budget`` (seconds) and ``steps`` let a method decide whether
-    compilation is repaid; ``resuming`` asks `start` to skip costly preparation that a checkpoint brings.
+    compilation is repaid; ``resuming`` asks `start` to skip costly preparation that a checkpoint brings;
+    ``spent()`` is the share of budget or steps that is used up, for methods that divide it among stages.
     """
 
     seed: int = 0
@@ -57,6 +63,7 @@ class Context:
     budget: float | None = None
     steps: int | None = None
     resuming: bool = False
+    spent: Callable[[], float] = _nothing
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """A torch generator for one purpose; streams of one seed are independent."""
@@ -175,6 +182,10 @@ class Backend(ABC):
     def collocation_points(self, state: Any) -> Array | None:
         """The points (n, d) at which the residual was last minimised, where there are such."""
         return None
+
+    def describe(self, state: Any) -> str:
+        """What the method chose by itself, in a few words for the user; empty where nothing is left open."""
+        return ""
 
     def diagnose(self, state: Any) -> str:
         """Where a non-finite loss comes from: term and point, for the message to the user."""

@@ -76,7 +76,8 @@ class LBFGS(Optimizer):
             state.changes.clear()
             state.resets += 1
         return StepReport(
-            False, reason=f"no step along the gradient (norm {float(state.gradient.norm()):.1e}) lowers the loss"
+            False,
+            reason=f"no step along the gradient (norm {float(state.gradient.norm()):.1e}) lowers the loss",
         )
 
     def _accept(self, state: LBFGSState, step: Tensor, loss: float, gradient: Tensor) -> None:

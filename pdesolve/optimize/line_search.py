@@ -6,14 +6,12 @@ Nocedal & Wright, Numerical Optimization (2006), Algorithms 3.5 and 3.6, with eq
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Maps parameters (p,) to the loss and its gradient (p,)."""
+from .optimizer import Objective
 
 
 @dataclass

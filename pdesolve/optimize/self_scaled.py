@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from .line_search import Objective, Wolfe, strong_wolfe
+from .line_search import Wolfe, strong_wolfe
+from .optimizer import Objective, Optimizer, StepReport
 
 Variant = Literal["ssbroyden2", "ssbroyden1", "ssbfgs", "bfgs"]
 
@@ -55,15 +56,7 @@ class SelfScaledState:
 
 
 @dataclass(frozen=True)
-class StepReport:
-    """``moved`` is False where no line search, not even along the gradient, lowered the loss."""
-
-    moved: bool
-    step_length: float = 0.0
-
-
-@dataclass(frozen=True)
-class SelfScaled:
+class SelfScaled(Optimizer):
     """A dense quasi-Newton method; ``variant`` chooses θ and τ.
 
     ``ssbroyden2`` is the best on most PINN problems; ``ssbfgs`` is θ = 0 with the same scaling,
@@ -71,6 +64,9 @@ class SelfScaled:
     """
 
     variant: Variant = "ssbroyden2"
+
+    name: ClassVar[str] = "self-scaled"
+    collects_curvature: ClassVar[bool] = True
 
     def start(self, objective: Objective, theta: Tensor) -> SelfScaledState:
         """H = I at the given parameters."""
@@ -116,7 +112,8 @@ class SelfScaled:
             if state.updates == 0:
                 break
             self._reset(state)
-        return StepReport(False)
+        norm = float(state.gradient.norm())
+        return StepReport(False, reason=f"no step along the gradient (norm {norm:.1e}) lowers the loss")
 
     def _first_step(self, state: SelfScaledState) -> float:
         """Without curvature, a step that changes the parameters by at most 0.1 in norm."""

@@ -122,13 +122,16 @@ class Residual:
             for g, taps in enumerate(self._taps)
         ]
 
-    def warm_up(self, block: Batch) -> None:
-        """Compile now, and compare with eager at the start parameters.
+    def warm_up(self, block: Batch, rows: bool = False) -> None:
+        """Compile loss and gradient now, or with ``rows`` the Jacobian, and compare with eager.
 
-        There the residual is of order one; near convergence cancellation would make two right gradients
-        differ by more than round-off.
+        At the start parameters the residual is of order one; near convergence cancellation would make two
+        right gradients differ by more than round-off.
         """
-        self._gradient_and_loss(self.start(), block)
+        if rows:
+            self.linearise(self.start(), block)
+        else:
+            self._gradient_and_loss(self.start(), block)
 
     @property
     def is_compiled(self) -> bool:
@@ -138,7 +141,7 @@ class Residual:
     @property
     def compile_seconds(self) -> float:
         """Time that compilation took; 0 before the first use."""
-        return self._gradient_and_loss.seconds
+        return self._gradient_and_loss.seconds + sum(each.seconds for each in self._linearise)
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -156,6 +159,11 @@ class Residual:
         """θ as named views with the shapes of the modules' parameters."""
         pieces = torch.split(theta, [count for _, _, count in self._shapes])
         return {name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)}
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the tensors that θ consists of, in order."""
+        return [tuple(shape) for _, shape, _ in self._shapes]
 
     # -- batches -----------------------------------------------------------------------------------
 

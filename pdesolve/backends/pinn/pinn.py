@@ -2,16 +2,17 @@
 
 The trial function u = L + F N meets initial, Dirichlet and periodic conditions exactly, on boxes and on
 shapes with straight and circular sides (see `pdesolve.residual.ansatz`); what remains is minimised as
-weighted mean squares, first by Adam, then by a dense self-scaled quasi-Newton method in float64, with
-collocation points redrawn by their residual.
+weighted mean squares in float64, by damped Gauss-Newton steps or a dense self-scaled quasi-Newton method,
+with collocation points redrawn by their residual, on the whole of time or slab after slab.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,94 +20,154 @@ from torch import Tensor, nn
 
 from ...declare import Problem
 from ...declare.domain import Array
-from ...optimize import SelfScaled, SelfScaledState
-from ...optimize.self_scaled import Variant
+from ...optimize import Adam, GaussNewton, Optimizer
+from ...optimize.first_order import FirstOrder, FirstOrderState
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
-from ...residual.networks import box_features, mlp
+from ...residual.networks import NetworkError, make_network
+from ...residual.networks.maker import NETWORKS
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
+from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
+from .choice import OPTIMIZERS, SAMPLERS, choose_optimizer
 from .field import NetworkField
-from .samplers import RAD
+from .objective import NoObjective, ResidualObjective
+from .regions import TermRegion
+from .samplers import Fixed, PointSet, Sampler
+from .slabs import Carried, SlabField, during, edges, reasons_against
+
+logger = logging.getLogger(__name__)
 
 NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""
 
 _HELD_OUT = 2000  # points of the validation set
-_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation
+_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work on one slab that repay a compilation
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
+_MEMORYLESS_PERIOD = 10  # the same where each step stands for itself, by default
+_LEAST_PERIOD = 100  # steps between refreshes for methods that collect curvature
 
 
 @dataclass
 class PINNState:
-    """Parameters, optimisers, points and generators of a run."""
+    """Parameters, optimisers, points and generators of a run.
+
+    Attributes:
+        theta: parameters on the present slab of time; finished: those of earlier slabs.
+        began: share of the budget that was spent when the slab began.
+        warm_up, main: states of the two optimisers on the present slab.
+        sets: points of each group of terms.
+        slab_step: steps on the present slab; failures: refreshes in a row without a step.
+        losses: held-out losses of finished slabs.
+    """
 
     theta: Tensor
-    adam: torch.optim.Adam
-    quasi_newton: SelfScaledState | None
+    warm_up: FirstOrderState
+    main: Any
     rng: np.random.Generator
-    points: list[Array]
+    sets: list[PointSet]
+    finished: list[Tensor] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    began: float = 0.0
     step: int = 0
+    slab_step: int = 0
     failures: int = 0
     compiled: bool = False
-    residual: Residual = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
-    held_out: Batch = field(metadata={"transient": True}, default=())
-    blocks: list[Batch] = field(metadata={"transient": True}, default_factory=list)
+    context: Context = field(metadata={"transient": True}, default_factory=Context)
+    slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+
+
+@dataclass
+class Slab:
+    """What belongs to one slab of time and follows from the problem and the state.
+
+    Attributes:
+        index: which slab; the only one has 0.
+        problem: for all of time.
+        earlier: the fields of the slabs before.
+        held_out: points that training never sees.
+        objective: the loss on the present points; None until they are used.
+    """
+
+    index: int
+    problem: Problem
+    residual: Residual
+    earlier: list[Field]
+    edges: list[float]
+    held_out: Batch = ()
+    objective: ResidualObjective | None = None
+
+    @property
+    def is_last(self) -> bool:
+        return self.index == len(self.edges) - 2
 
 
 @dataclass(frozen=True)
 class PINN(Backend):
-    """A physics-informed neural network with exact conditions and self-scaled quasi-Newton training.
+    """A physics-informed neural network with exact conditions, trained by second-order methods.
 
     Minimises Σ_equations mean r² + condition_weight · Σ_conditions mean c², where conditions are only
     those that the trial function does not meet exactly.
 
     Attributes:
+        network: "mlp", "modified-mlp", "pirate", "separable", "readout" (see `pdesolve.residual.networks`),
+            or a maker of your own module. Modules without jet rules are differentiated by torch.func, which
+            costs 2^k network passes for a derivative of order k.
         width, depth: hidden layers; 4 x 16 for one smooth unknown, 4 x 32 for flows. Multiples of 8 fill the
-            processor's vectors. The quasi-Newton matrix holds p² numbers: stay below about 5,000 parameters.
-        activation: tanh, sin, silu, gelu, softplus or sigmoid.
+            processor's vectors.
+        activation: tanh, sin, silu, gelu, softplus, sigmoid or gaussian.
         harmonics: harmonics of the periodic embedding; 1 suits small networks.
-        points: collocation points inside; points_boundary: on each part that carries a row.
-        adam_steps, learning_rate: warm-up.
-        optimizer: ssbroyden2, ssbroyden1, ssbfgs or bfgs.
-        sampler: how interior points are redrawn; None keeps the first set until a search fails.
+        network_options: further options of the network, such as ``{"factorised": True}``.
+        optimizer: "auto", "gauss-newton" (up to about 2,500 parameters), "ssbroyden2", "ssbroyden1",
+            "ssbfgs", "bfgs" (up to about 6,000), "lbfgs", "adam", "soap", or an object of `pdesolve.optimize`
+            with options of its own. "auto" chooses by the number of parameters and the precision, and says
+            what it chose in the log and in the solution's message.
+        adam_steps, learning_rate: warm-up; None warms up quasi-Newton methods by 300 steps, others not.
+        points: collocation points inside; None: four rows a parameter for Gauss-Newton (600 to 6,000), else
+            4,000. points_boundary: on each part that carries a row.
+        sampler: how interior points are chosen and redrawn: "rad", "r3", "causal-r3", "causal", "vrba",
+            "fixed" and others, or an object of `pdesolve.backends.pinn.samplers` with options of its own. Methods
+            that collect curvature see new points every 100 steps at most.
+        slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
+            one.
         condition_weight: weight of each condition's mean square.
         exact_conditions: False turns every condition but periodicity into rows.
         compile: True, False, or "auto": where the budget repays it.
-        network: a maker of your own module instead of the perceptron. Modules without jet rules are
-            differentiated by torch.func, which costs 2^k network passes for a derivative of order k.
 
-    Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results/burgers_demo.json``. For
-    smooth fields 400 to 1,000 points and two or three layers suffice, also in equations of higher order.
+    Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results``. For smooth fields two or
+    three layers suffice, also in equations of higher order. Fields that travel far want slabs.
 
     Sources: Raissi, Perdikaris & Karniadakis, J. Comput. Phys. 378 (2019) 686; Urbán, Stefanou & Pons,
-    J. Comput. Phys. 523 (2025) 113656.
+    J. Comput. Phys. 523 (2025) 113656; for Gauss-Newton see `pdesolve.optimize.gauss_newton`.
     """
 
+    network: str | NetworkMaker = "mlp"
     width: int = 16
     depth: int = 4
     activation: str = "tanh"
     harmonics: int = 1
-    points: int = 4000
-    points_boundary: int = 400
-    adam_steps: int = 300
+    network_options: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: str | Optimizer = "auto"
+    adam_steps: int | None = None
     learning_rate: float = 5e-3
-    optimizer: Variant = "ssbroyden2"
-    sampler: RAD | None = field(default_factory=RAD)
+    points: int | None = None
+    points_boundary: int = 400
+    sampler: str | Sampler | None = "rad"
+    slabs: int | Literal["auto"] = "auto"
     condition_weight: float = 100.0
     exact_conditions: bool = True
     compile: bool | Literal["auto"] = "auto"
-    network: NetworkMaker | None = None
 
     name: ClassVar[str] = "pinn"
-    summary: ClassVar[str] = "physics-informed neural network, self-scaled quasi-Newton training"
+    summary: ClassVar[str] = "physics-informed neural network, trained by second-order methods"
     capabilities: ClassVar[Capabilities] = Capabilities(
         identifies_parameters=True, stochastic=True, open_ended=True, devices=("cpu", "cuda")
     )
+    option_types: ClassVar[Mapping[str, type]] = {}
     citations: ClassVar[tuple[str, ...]] = (
         "@article{raissi2019pinn, author={Raissi, M. and Perdikaris, P. and Karniadakis, G. E.}, "
         "title={Physics-informed neural networks}, journal={Journal of Computational Physics}, "
@@ -117,14 +178,23 @@ class PINN(Backend):
     )
 
     def __post_init__(self) -> None:
-        self.require_count("width", "depth", "harmonics", "points", "points_boundary")
-        self.require_count("adam_steps", least=0)
+        self.require_count("width", "depth", "harmonics", "points_boundary")
+        if self.points is not None:
+            self.require_count("points")
+        if self.adam_steps is not None:
+            self.require_count("adam_steps", least=0)
         self.require_positive("learning_rate", "condition_weight")
-        for option, table in (("activation", tuple(ACTIVATIONS)), ("optimizer", get_args(Variant))):
-            self.require(option, getattr(self, option) in table, f"one of {', '.join(table)}")
-        self.require("sampler", self.sampler is None or isinstance(self.sampler, RAD), "RAD(...) or None")
+        self.require("activation", self.activation in ACTIVATIONS, f"one of {', '.join(ACTIVATIONS)}")
+        known = ("auto", *OPTIMIZERS)
+        holds = isinstance(self.optimizer, Optimizer) or self.optimizer in known
+        self.require("optimizer", holds, f"one of {', '.join(known)}, or an Optimizer")
+        holds = self.sampler is None or isinstance(self.sampler, Sampler) or self.sampler in SAMPLERS
+        self.require("sampler", holds, f"one of {', '.join(SAMPLERS)}, a Sampler, or None")
         self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
-        self.require("network", self.network is None or callable(self.network), "a maker of modules")
+        if self.slabs != "auto":
+            self.require_count("slabs")
+        holds = callable(self.network) or self.network in NETWORKS
+        self.require("network", holds, f"one of {', '.join(NETWORKS)}, or a maker of modules")
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -135,64 +205,95 @@ class PINN(Backend):
                 term.function("torch")
         except LoweringError as error:
             return [str(error)]
-        return [
+        reasons = [
             f"{unknown.func.__name__} is periodic in {problem.coordinates[axis]} but other unknowns are not: "
             "add Periodic(...) for them, too"
             for unknown in problem.unknowns
             for axis in problem.periodic_axes(unknown)
             if axis not in common
         ]
+        against = reasons_against(problem) if self._count(problem) > 1 else None
+        return [*reasons, *([f"slabs={self.slabs}: {against}"] if against else [])]
 
     def start(self, problem: Problem, context: Context) -> PINNState:
-        residual = self._residual(problem, context)
-        theta, rng = residual.start(), context.rng(1)
+        slab = self._slab(problem, context, 0, [])
+        residual, rng = slab.residual, context.rng(1)
+        theta, nothing = residual.start(), NoObjective(residual.shapes)
         state = PINNState(
             theta=theta,
-            adam=self._adam(theta),
-            quasi_newton=None,
+            warm_up=self._warm_up.start(nothing, theta),
+            main=self._main(residual).start(nothing, theta),
             rng=rng,
-            points=self._draw(residual, rng, self.points),
-            compiled=self._wants_compilation(residual, context),
-            residual=residual,
+            sets=self._draw(residual, rng),
+            compiled=self._wants_compilation(residual, context, len(slab.edges) - 1),
+            context=context,
+            slab=slab,
         )
-        held_out = self._draw(residual, context.rng(2), _HELD_OUT)
-        state.held_out = residual.batch(held_out, self._weights(residual))
+        logger.info("%s", self.describe(state))
         if not context.resuming:  # else points and the choice to compile come from the checkpoint
             self._use_points(state)
         return state
 
     def advance(self, state: PINNState) -> Progress:
-        if not state.blocks:
-            self._use_points(state)
-        progress = self._adam_step(state) if state.step < self.adam_steps else self._newton_step(state)
+        self._follow(state)
+        if state.step == 0:
+            state.began = state.context.spent()
+        elif not state.slab.is_last and self._is_over(state):
+            self._next_slab(state)
+        progress = self._step(state)
         state.step += 1
+        state.slab_step += 1
         return progress
 
-    def field(self, state: PINNState) -> NetworkField:
-        return NetworkField(state.residual, state.theta)
+    def field(self, state: PINNState) -> Field:
+        self._follow(state)
+        own = NetworkField(state.slab.residual, state.theta)
+        if len(state.slab.edges) == 2:
+            return own
+        return SlabField([*state.slab.earlier, own], state.slab.edges)
 
-    def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> NetworkField:
-        residual = self._residual(problem, Context(dtype=str(arrays["theta"].dtype)))
-        return NetworkField(residual, residual.tensor(arrays["theta"]))
+    def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
+        theta = arrays["theta"]
+        context = Context(dtype=str(theta.dtype))
+        fields: list[Field] = []
+        for own in np.atleast_2d(theta):
+            slab = self._slab(problem, context, len(fields), fields)
+            fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
+        return fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges)
 
-    def merit(self, state: PINNState) -> float:
+    def merit(self, state: PINNState) -> float | None:
         """Root of the weighted mean square residual, at points that training never sees.
 
-        Observations and gauges have no other points than their own; they enter as in the loss.
+        None while later slabs of time are not yet begun. Observations and gauges have no other points than
+        their own; they enter as in the loss.
         """
-        with torch.no_grad():
-            return float(state.residual.loss(state.theta, state.held_out).sqrt())
+        self._follow(state)
+        if not state.slab.is_last:
+            return None
+        return math.sqrt(float(np.mean([*state.losses, self._held_out_loss(state)])))
 
     def parameters(self, state: PINNState) -> dict[str, float]:
-        return state.residual.parameters(state.theta)
+        self._follow(state)
+        return state.slab.residual.parameters(state.theta)
 
     def collocation_points(self, state: PINNState) -> Array:
-        return np.concatenate(state.points)
+        return np.concatenate([points.points for points in state.sets])
+
+    def describe(self, state: PINNState) -> str:
+        """The optimiser in use, and why."""
+        self._follow(state)
+        main = self._main(state.slab.residual)
+        p = len(state.theta)
+        if self.optimizer != "auto":
+            return f"{main.name} on {p} parameters"
+        name, reason = self._choice(state.slab.residual)
+        return f"optimizer {name!r}: {reason}"
 
     def diagnose(self, state: PINNState) -> str:
         """The first term and point whose residual is not finite."""
-        residual = state.residual
-        batch = residual.batch(state.points, self._weights(residual))
+        self._follow(state)
+        residual = state.slab.residual
+        batch = residual.batch([points.points for points in state.sets], self._weights(state))
         for group, values, part in zip(
             residual.groups, residual.values(state.theta, batch), batch, strict=True
         ):
@@ -207,22 +308,63 @@ class PINN(Backend):
 
     # -- set-up ------------------------------------------------------------------------------------
 
-    def _residual(self, problem: Problem, context: Context) -> Residual:
-        program = Program(problem)
-        ansatz = build_ansatz(problem, self.exact_conditions)
-        d, k = len(problem.coordinates), len(problem.unknowns)
+    def _count(self, problem: Problem) -> int:
+        """Number of slabs."""
+        return 1 if self.slabs == "auto" else self.slabs
+
+    def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
+        ends = edges(problem, self._count(problem))
+        part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
+        background = None
+        if index:
+            background = Carried(SlabField(earlier, ends), problem, ends[index])
+        program = Program(part)
+        ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0)
+        d, k = len(part.coordinates), len(part.unknowns)
         generator = context.generator(0)
-        if self.network is not None:
+        if callable(self.network):
             network = self._own_network(d, k, generator)
         else:
-            features = box_features(problem.domain, ansatz.periodic, self.harmonics)
-            network = mlp(features, k, generator, self.width, self.depth, self.activation)
-        dtype = getattr(torch, context.dtype)
-        return Residual(program, Model(program, network, ansatz), dtype=dtype, device=context.device)
+            network = self._named_network(part, ansatz.periodic, generator)
+        residual = Residual(
+            program,
+            Model(program, network, ansatz),
+            background=background,
+            dtype=getattr(torch, context.dtype),
+            device=context.device,
+        )
+        slab = Slab(index, problem, residual, earlier, ends)
+        held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
+        weights = [1.0 if term.term.is_equation else self.condition_weight for term in residual.terms]
+        slab.held_out = residual.batch([points.points for points in held_out], weights)
+        return slab
+
+    def _named_network(
+        self, problem: Problem, periodic: tuple[int, ...], generator: torch.Generator
+    ) -> nn.Module:
+        assert isinstance(self.network, str)
+        options: dict[str, Any] = {"width": self.width, "depth": self.depth, "activation": self.activation}
+        if self.network == "readout":
+            del options["depth"]
+        options |= self.network_options
+        try:
+            return make_network(
+                self.network,
+                problem.domain,
+                len(problem.unknowns),
+                generator,
+                periodic=periodic,
+                harmonics=self.harmonics,
+                **options,
+            )
+        except NetworkError as error:
+            raise BackendOptionError(
+                "PINN(network_options=)", error.expected, error.got, error.remedy
+            ) from error
 
     def _own_network(self, d: int, k: int, generator: torch.Generator) -> nn.Module:
         """The user's module, tried at two points before any work."""
-        assert self.network is not None
+        assert callable(self.network)
         module = self.network(d, k, generator)
         expected = f"a maker of modules from (n, {d}) points to (n, {k}) values"
         self.require("network", isinstance(module, nn.Module), expected)
@@ -235,83 +377,174 @@ class PINN(Backend):
         self.require("network", shape == (2, k), expected)
         return module
 
-    def _adam(self, theta: Tensor) -> torch.optim.Adam:
-        return torch.optim.Adam([nn.Parameter(theta.clone())], lr=self.learning_rate, betas=(0.9, 0.999))
+    def _choice(self, residual: Residual) -> tuple[str, str]:
+        return choose_optimizer(
+            residual.start().numel(), residual.dtype == torch.float64, not unruled(residual.model.network)
+        )
 
-    def _wants_compilation(self, residual: Residual, context: Context) -> bool:
+    def _main(self, residual: Residual) -> Optimizer:
+        if isinstance(self.optimizer, Optimizer):
+            return self.optimizer
+        name = self._choice(residual)[0] if self.optimizer == "auto" else self.optimizer
+        made = OPTIMIZERS[name]()
+        return replace(made, learning_rate=self.learning_rate) if isinstance(made, FirstOrder) else made
+
+    @property
+    def _warm_up(self) -> Adam:
+        return Adam(learning_rate=self.learning_rate)
+
+    def _warm_up_steps(self, residual: Residual) -> int:
+        if self.adam_steps is not None:
+            return self.adam_steps
+        return 300 if self._main(residual).collects_curvature else 0
+
+    def _sampler(self, residual: Residual) -> Sampler:
+        if self.sampler is None:
+            return Fixed()
+        if isinstance(self.sampler, Sampler):
+            return self.sampler
+        made = SAMPLERS[self.sampler]()
+        often = self._main(residual).needs_rows and made.every > _MEMORYLESS_PERIOD
+        return replace(made, every=_MEMORYLESS_PERIOD) if often else made
+
+    def _wants_compilation(self, residual: Residual, context: Context, slabs: int) -> bool:
         if self.compile != "auto":
             return bool(self.compile)
         # torch.func inside torch.compile traces user modules less reliably than jets: leave them eager.
-        return (context.budget or 0.0) > _COMPILE_PAYS_AFTER and not unruled(residual.model.network)
+        each = (context.budget or 0.0) / slabs
+        pays = (
+            4 * _COMPILE_PAYS_AFTER if isinstance(self._main(residual), GaussNewton) else _COMPILE_PAYS_AFTER
+        )
+        return each > pays and not unruled(residual.model.network)
 
-    def _weights(self, residual: Residual) -> list[float]:
-        return [1.0 if term.term.is_equation else self.condition_weight for term in residual.terms]
+    # -- points ------------------------------------------------------------------------------------
 
-    def _draw(self, residual: Residual, rng: np.random.Generator, n: int) -> list[Array]:
-        """Points of each group: ``n`` where equations hold, else `points_boundary`."""
-        domain = residual.program.problem.domain
-        first = [residual.terms[group[0]].term for group in residual.groups]
-        return [term.sample(domain, n if term.is_equation else self.points_boundary, rng) for term in first]
+    def _interior(self, residual: Residual) -> int:
+        """Collocation points of a group of equations."""
+        if self.points is not None:
+            return self.points
+        if not self._main(residual).needs_rows:
+            return 4000
+        equations = sum(term.term.is_equation for term in residual.terms)
+        return min(6000, max(600, 4 * residual.start().numel() // max(equations, 1)))
+
+    def _draw(self, residual: Residual, rng: np.random.Generator, n: int | None = None) -> list[PointSet]:
+        """Points of each group: of equations by the sampler (or ``n`` even ones), of conditions even ones."""
+        sets = []
+        for group in residual.groups:
+            term = residual.terms[group[0]].term
+            region = TermRegion(term, residual.program.problem.domain)
+            if not term.is_equation:
+                sets.append(PointSet(region.draw(n or self.points_boundary, rng, "even")))
+            elif n is None:
+                sets.append(self._sampler(residual).start(region, self._interior(residual), rng))
+            else:
+                sets.append(PointSet(region.draw(n, rng, "even")))
+        return sets
+
+    def _weights(self, state: PINNState) -> list[float | Array]:
+        """Weight of each active term, or of each of its points where a sampler gives multipliers."""
+        residual = state.slab.residual
+        result: list[float | Array] = [self.condition_weight] * len(residual.terms)
+        for group, points in zip(residual.groups, state.sets, strict=True):
+            for i in group:
+                if residual.terms[i].term.is_equation:
+                    result[i] = 1.0 if points.weights is None else points.weights / len(points.points)
+        return result
+
+    def _use_points(self, state: PINNState) -> None:
+        residual = state.slab.residual
+        batch = residual.batch([points.points for points in state.sets], self._weights(state))
+        state.slab.objective = ResidualObjective(residual, residual.blocks(batch))
+        if state.compiled and not residual.compile_seconds:
+            residual.compile()
+            residual.warm_up(state.slab.objective.blocks[0], rows=self._main(residual).needs_rows)
+
+    def _refresh(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
+        """Let the sampler change points and weights of the equations; go on with what the optimiser knows."""
+        residual = state.slab.residual
+        for g, (group, points) in enumerate(zip(residual.groups, state.sets, strict=True)):
+            term = residual.terms[group[0]].term
+            if term.is_equation:
+
+                def values(at: Array, g: int = g) -> Array:
+                    return residual.group_values(state.theta, g, at)
+
+                region = TermRegion(term, residual.program.problem.domain)
+                self._sampler(residual).refresh(points, region, values, state.rng)
+        self._use_points(state)
+        optimizer.restart(moments, state.slab.objective)
 
     # -- work --------------------------------------------------------------------------------------
 
-    def _use_points(self, state: PINNState) -> None:
-        residual = state.residual
-        batch = residual.batch(state.points, self._weights(residual))
-        state.blocks = residual.blocks(batch)
-        if state.compiled and not residual.compile_seconds:
-            residual.compile()
-            residual.warm_up(state.blocks[0])
-
-    def _objective(self, state: PINNState) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        return lambda theta: state.residual.loss_and_gradient(theta, state.blocks)
-
-    def _adam_step(self, state: PINNState) -> Progress:
-        (variable,) = state.adam.param_groups[0]["params"]
-        loss, gradient = self._objective(state)(state.theta)
-        if not bool(torch.isfinite(loss) & torch.isfinite(gradient).all()):
-            return Progress(math.nan, message="Adam")  # θ stays as it is, for `diagnose`
-        variable.data.copy_(state.theta)
-        variable.grad = gradient
-        state.adam.step()
-        state.theta = variable.detach().clone()
-        return Progress(float(loss), message="Adam")
-
-    def _newton_step(self, state: PINNState) -> Progress:
-        optimizer, objective = SelfScaled(self.optimizer), self._objective(state)
-        if state.quasi_newton is None:
-            state.quasi_newton = optimizer.start(objective, state.theta)
-        elif self.sampler is not None and (state.step - self.adam_steps) % self.sampler.every == 0:
-            self._refresh(state, optimizer)
-        report = optimizer.step(state.quasi_newton, objective)
-        state.theta = state.quasi_newton.theta
+    def _step(self, state: PINNState) -> Progress:
+        if state.slab.objective is None:
+            self._use_points(state)
+        residual, objective = state.slab.residual, state.slab.objective
+        warm = self._warm_up_steps(residual)
+        optimizer: Optimizer = self._warm_up if state.slab_step < warm else self._main(residual)
+        is_main = state.slab_step >= warm
+        if state.slab_step in (0, warm):
+            fresh = optimizer.start(objective, state.theta)
+            if is_main:
+                state.main = fresh
+            else:
+                state.warm_up = fresh
+        moments = state.main if is_main else state.warm_up
+        every = self._sampler(residual).every
+        if every and optimizer.collects_curvature:
+            every = max(every, _LEAST_PERIOD)
+        since = state.slab_step - warm if is_main else state.slab_step
+        if every and since and since % every == 0:
+            self._refresh(state, optimizer, moments)
+        report = optimizer.step(moments, state.slab.objective)
+        if not math.isfinite(moments.loss):
+            return Progress(math.nan, message=optimizer.name)  # θ stays as it is, for `diagnose`
+        state.theta = moments.theta
         state.failures = 0 if report.moved else state.failures + 1
         if state.failures >= _MOST_FAILURES:
-            message = f"no step lowered the loss, on {_MOST_FAILURES} sets of points in a row"
-            return Progress(state.quasi_newton.loss, status=Status.STAGNATED, message=message)
+            return self._stuck(state, report.reason)
         if not report.moved:
             # New points change the objective and free a search that round-off has stopped.
-            self._refresh(state, optimizer)
-        return Progress(state.quasi_newton.loss, message=self.optimizer)
+            self._refresh(state, optimizer, moments)
+        stage = (
+            f"slab {state.slab.index + 1} of {len(state.slab.edges) - 1}, "
+            if len(state.slab.edges) > 2
+            else ""
+        )
+        return Progress(moments.loss, message=stage + optimizer.name)
 
-    def _refresh(self, state: PINNState, optimizer: SelfScaled) -> None:
-        """Redraw the interior points and go on with the same inverse Hessian.
+    def _stuck(self, state: PINNState, reason: str) -> Progress:
+        """No step on several sets of points in a row: on to the next slab, or the end."""
+        if not state.slab.is_last:
+            self._next_slab(state)
+            return Progress(state.losses[-1], message="next slab")
+        message = f"{reason}, on {_MOST_FAILURES} sets of points in a row"
+        return Progress(state.main.loss, status=Status.STAGNATED, message=message)
 
-        By residual with a sampler, evenly without one.
-        """
-        residual = state.residual
-        domain = residual.program.problem.domain
-        points = []
-        for g, group in enumerate(residual.groups):
-            if not residual.terms[group[0]].term.is_equation:
-                points.append(state.points[g])
-            elif self.sampler is None:
-                points.append(domain.sample(self.points, state.rng))
-            else:
-                pool = domain.sample(self.sampler.pool * self.points, state.rng, method="uniform")
-                values = residual.group_values(state.theta, g, pool)
-                points.append(self.sampler.choose(pool, values, self.points, state.rng))
-        state.points = points
-        self._use_points(state)
-        assert state.quasi_newton is not None
-        optimizer.restart(state.quasi_newton, self._objective(state))
+    # -- slabs of time -----------------------------------------------------------------------------
+
+    def _follow(self, state: PINNState) -> None:
+        """Make the slab that the state is on: after a checkpoint was read it may be a later one."""
+        problem, context = state.slab.problem, state.context
+        while state.slab.index < len(state.finished):
+            done = state.slab
+            own = NetworkField(done.residual, state.finished[done.index])
+            state.slab = self._slab(problem, context, done.index + 1, [*done.earlier, own])
+
+    def _is_over(self, state: PINNState) -> bool:
+        """True where the slab has had its equal share of what was left when it began."""
+        left = len(state.slab.edges) - 1 - state.slab.index
+        return state.context.spent() >= state.began + (1 - state.began) / left
+
+    def _next_slab(self, state: PINNState) -> None:
+        state.losses.append(self._held_out_loss(state))
+        state.finished.append(state.theta)
+        self._follow(state)
+        # The parameters stay: N is about the rate of change of u, which one slab hands on to the next.
+        state.sets = self._draw(state.slab.residual, state.rng)
+        state.began, state.slab_step, state.failures = state.context.spent(), 0, 0
+
+    def _held_out_loss(self, state: PINNState) -> float:
+        with torch.no_grad():
+            return float(state.slab.residual.loss(state.theta, state.slab.held_out))

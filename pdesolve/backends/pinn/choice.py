@@ -1,0 +1,57 @@
+"""Names of optimisers and samplers, and the choice of an optimiser where the user leaves it open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...optimize import LBFGS, SOAP, Adam, GaussNewton, Optimizer, SelfScaled
+from .samplers import (
+    R3,
+    RAD,
+    RARD,
+    RARG,
+    VRBA,
+    Causal,
+    CausalR3,
+    Fixed,
+    LatinHypercube,
+    Sampler,
+    Sobol,
+    Uniform,
+)
+
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
+    "gauss-newton": GaussNewton,
+    "ssbroyden2": lambda: SelfScaled("ssbroyden2"),
+    "ssbroyden1": lambda: SelfScaled("ssbroyden1"),
+    "ssbfgs": lambda: SelfScaled("ssbfgs"),
+    "bfgs": lambda: SelfScaled("bfgs"),
+    "lbfgs": LBFGS,
+    "adam": Adam,
+    "soap": SOAP,
+}
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {
+    kind.name: kind
+    for kind in (Fixed, Uniform, LatinHypercube, Sobol, RAD, RARG, RARD, R3, CausalR3, Causal, VRBA)
+}
+
+_GAUSS_NEWTON = 2500
+_DENSE = 6000
+
+
+def choose_optimizer(parameters: int, is_double: bool, has_rules: bool) -> tuple[str, str]:
+    """The optimiser that "auto" stands for, and the reason in words.
+
+    Gauss-Newton's step costs rows times p² flops and repays them up to a few thousand parameters; a dense
+    quasi-Newton matrix has p² numbers; single precision loses the curvature that both live on.
+    """
+    if not is_double:
+        return "adam", "single precision has too few digits for curvature"
+    if not has_rules:
+        return "ssbroyden2", "the module has no jet rules, so that Jacobian rows are costly"
+    if parameters <= _GAUSS_NEWTON:
+        return "gauss-newton", f"{parameters} parameters in double precision"
+    if parameters <= _DENSE:
+        return "ssbroyden2", f"{parameters} parameters are many for Gauss-Newton"
+    return "lbfgs", f"{parameters} parameters are too many for a dense matrix"

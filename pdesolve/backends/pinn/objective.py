@@ -1,0 +1,52 @@
+"""The loss of a residual on one set of points, as optimisers see it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...residual.residual import Batch, Residual
+
+
+class ResidualObjective:
+    """Σ w r² over the blocks of a batch; a `pdesolve.optimize.LeastSquares`."""
+
+    def __init__(self, residual: Residual, blocks: list[Batch]) -> None:
+        self.residual, self.blocks = residual, blocks
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The tensors that θ consists of."""
+        return self.residual.shapes
+
+    def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and gradient (p,)."""
+        return self.residual.loss_and_gradient(theta, self.blocks)
+
+    def rows(self, theta: Tensor) -> Tensor:
+        """All weighted residuals, (m,)."""
+        with torch.no_grad():
+            return torch.cat([self.residual.rows(theta, block) for block in self.blocks])
+
+    def linearise(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted residuals (m,) and their Jacobian (m, p)."""
+        with torch.no_grad():
+            return self.residual.linearise(theta, self.blocks)
+
+
+class NoObjective:
+    """Zero everywhere: gives optimiser states their form where no objective is known yet."""
+
+    shapes: list[tuple[int, ...]]
+
+    def __init__(self, shapes: list[tuple[int, ...]]) -> None:
+        self.shapes = shapes
+
+    def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return theta.new_zeros(()), torch.zeros_like(theta)
+
+    def rows(self, theta: Tensor) -> Tensor:
+        return theta.new_zeros(1)
+
+    def linearise(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return theta.new_zeros(1), theta.new_zeros(1, len(theta))

@@ -1,0 +1,105 @@
+"""Time slabs: a network for each stretch of time, which starts from where the last one ended.
+
+On slab k, from t_k to t_{k+1},
+
+    u_k(x, t) = Σ_{j < q} (t - t_k)^j / j! ∂_t^j u_{k-1}(x, t_k) + L(x, t) + F(x, t) N_k(x, t),
+
+with q the number of time derivatives that the initial conditions give, and a lift L and factor F that vanish
+at t_k like (t - t_k)^q: the solution is continuous in time, exactly, and each slab is a small problem.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import sympy as sp
+
+from ...declare import Domain, Problem
+from ...declare.conditions import Initial, Observations
+from ...declare.domain import Array
+from ...residual import Derivative
+from ...residual.ansatz import evolution_order
+from ...solution.field import Field
+
+
+def during(problem: Problem, start: float, end: float) -> Problem:
+    """The problem between two times; what it says of its start no longer holds at ``start``."""
+    time = problem.domain.time
+    assert time is not None
+    part = copy.copy(problem)  # a declaration was checked when it was made; a part of it needs no new checks
+    within = replace(time, lower=sp.Float(start, 17), upper=sp.Float(end, 17))
+    object.__setattr__(part, "domain", Domain(problem.domain.region, within))
+    return part
+
+
+def edges(problem: Problem, count: int) -> list[float]:
+    """Ends of ``count`` slabs of equal length, (count + 1,)."""
+    if count == 1 and problem.domain.time is None:
+        return [0.0, 0.0]
+    assert problem.domain.time is not None
+    return [float(t) for t in np.linspace(*problem.domain.time.bounds, count + 1)]
+
+
+def reasons_against(problem: Problem) -> str | None:
+    """Why a problem cannot be cut in time, if so."""
+    if problem.domain.time is None:
+        return "the problem is steady"
+    if not any(isinstance(c, Initial) for c in problem.conditions):
+        return "nothing is known at the start of time"
+    if problem.unknown_parameters:
+        return "its unknown parameters hold for all times at once"
+    if any(isinstance(c, Observations) for c in problem.conditions):
+        return "observations lie in several slabs"
+    if any(t.points is not None or t.fixed for t in problem.terms):
+        return "conditions at single points lie in single slabs"
+    return None
+
+
+class Carried:
+    """The state of a field at one time, continued by its Taylor series in time."""
+
+    def __init__(self, field: Field, problem: Problem, start: float) -> None:
+        self._field, self._start = field, start
+        self._orders = [evolution_order(problem, unknown) for unknown in problem.unknowns]
+
+    def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        """Derivatives of Σ_j (t - t_k)^j / j! ∂_t^j u(x, t_k) at ``points`` (n, d), each (n,)."""
+        needed = sorted(
+            {(k, (*index[:-1], j)) for k, index in wanted for j in range(index[-1], self._orders[k])}
+        )
+        at_start = points.copy()
+        at_start[:, -1] = self._start
+        values = dict(zip(needed, self._field.derivatives(at_start, needed), strict=True)) if needed else {}
+        since = points[:, -1] - self._start
+        result = []
+        for k, index in wanted:
+            total = np.zeros(len(points))
+            for j in range(index[-1], self._orders[k]):
+                power = j - index[-1]
+                total += since**power / math.factorial(power) * values[k, (*index[:-1], j)]
+            result.append(total)
+        return result
+
+
+class SlabField(Field):
+    """Fields of consecutive slabs of time, joined; the last one answers for later times, too."""
+
+    def __init__(self, fields: Sequence[Field], starts: Sequence[float]) -> None:
+        self._fields, self._starts = list(fields), np.asarray(starts[1 : len(fields)])
+
+    def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        slab = np.searchsorted(self._starts, points[:, -1], side="left")
+        result = [np.empty(len(points)) for _ in wanted]
+        for k in np.unique(slab):
+            here = slab == k
+            for values, found in zip(result, self._fields[k].derivatives(points[here], wanted), strict=True):
+                values[here] = found
+        return result
+
+    def arrays(self) -> dict[str, Array]:
+        """Parameters of all slabs, (slabs, p)."""
+        return {"theta": np.stack([field.arrays()["theta"] for field in self._fields])}
