@@ -21,8 +21,8 @@ def mlp(
     """A multilayer perceptron on input features, Glorot-normal weights and zero biases, float64.
 
     ``depth`` hidden layers of ``width`` units. 3x16 to 4x40 (1,000 to 5,000 parameters) suits
-    quasi-Newton methods. ``factorised`` makes every layer a `FactorisedLinear`, which helps Adam and is of no
-    use to methods that know curvature.
+    quasi-Newton methods. ``factorised`` makes every layer a `FactorisedLinear`, which is meant for
+    first-order optimisers; Jacobian rows then cost about twice as much.
     """
     layers: list[nn.Module] = [features]
     size = features.width
