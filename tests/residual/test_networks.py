@@ -24,7 +24,7 @@ PLANE = LINE * pde.Time(t, 0, 0.5)
 SMALL = {
     "mlp": {"width": 6, "depth": 2},
     "modified-mlp": {"width": 5, "depth": 2},
-    "pirate": {"width": 5, "blocks": 2},
+    "pirate": {"width": 5, "depth": 2},
     "separable": {"width": 4, "depth": 1, "rank": 2},
     "readout": {"width": 9, "spread": 1.0},
 }
@@ -274,7 +274,7 @@ def test_loss_and_gradient_compiled_equal_eager_ones():
 
 def test_rows_and_jacobian_compiled_equal_eager_ones():
     """Of the net with gates, elementwise parameters and factorised layers."""
-    options = {"exact": True, "factorised": True, "blocks": 1}
+    options = {"exact": True, "factorised": True, "depth": 1}
     eager, batch = residual("pirate", **options)
     compiled, _ = residual("pirate", compile=True, **options)
     theta = eager.start()

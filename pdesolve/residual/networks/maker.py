@@ -100,7 +100,6 @@ _COUNT = (_is_count, "a whole number of at least 1")
 _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "width": _COUNT,
     "depth": _COUNT,
-    "blocks": _COUNT,
     "rank": _COUNT,
     "harmonics": _COUNT,
     "fourier": (lambda value: _is_count(value, 0), "a whole number"),

@@ -58,8 +58,8 @@ def modified_mlp(
     """A `ModifiedMLP` of ``depth`` gated layers, Glorot-normal weights and zero biases, float64.
 
     A gradient costs 1.7 times that of the plain perceptron of equal size, a Jacobian 1.5 times (Burgers,
-    2,000 points, one core). Its authors find it better on sharp or chaotic fields with first-order optimisers,
-    at width 128 to 256 and with Fourier features.
+    2,000 points, one core). Its authors find it better on sharp or chaotic fields with first-order
+    optimisers, at width 128 to 256 and with Fourier features.
     """
 
     def layer(n_in: int) -> nn.Sequential:

@@ -65,11 +65,11 @@ def pirate(
     outputs: int,
     generator: torch.Generator,
     width: int = 32,
-    blocks: int = 2,
+    depth: int = 2,
     activation: str = "tanh",
     factorised: bool = False,
 ) -> PirateNet:
-    """A `PirateNet` of ``blocks`` blocks of three layers each, ``width`` units inside, float64.
+    """A `PirateNet` of ``depth`` blocks of three layers each, ``width`` units inside, float64.
 
     Blocks carry as many channels as there are features: give it random Fourier features (``fourier=`` of
     `make_network`), 16 to 64 for small networks. The authors take 256 features, width 256 and 3 blocks, with
@@ -81,5 +81,5 @@ def pirate(
         return dense(n_in, n_out, generator, activation, factorised)
 
     encoders = layer(n), layer(n)
-    made = [PirateBlock((layer(n), layer(width), layer(width, n))) for _ in range(blocks)]
+    made = [PirateBlock((layer(n), layer(width), layer(width, n))) for _ in range(depth)]
     return PirateNet(features, encoders, made, linear(n, outputs, generator, factorised))
