@@ -185,13 +185,14 @@ def check_identity(path: Path, content: Mapping[str, Any], identity: Mapping[str
 
 
 def plain(value: Any) -> Any:
-    """Options as JSON-able values, for identities and provenance."""
+    """Options as JSON-able values, for identities and provenance; objects as their ``kind`` and options."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Enum):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
+        options = {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
+        return {"kind": type(value).__name__, **options}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

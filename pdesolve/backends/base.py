@@ -105,6 +105,7 @@ class Backend(ABC):
     summary: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
     citations: ClassVar[tuple[str, ...]] = ()
+    option_kinds: ClassVar[tuple[type, ...]] = ()  # classes of objects that options may hold
     packages: ClassVar[tuple[str, ...]] = ()  # beyond NumPy, SciPy, SymPy and torch: versions are recorded
 
     def require(self, option: str, holds: bool, expected: str) -> None:
@@ -192,12 +193,27 @@ class Backend(ABC):
         return "the loss"
 
     def with_options(self, options: Mapping[str, Any]) -> Backend:
-        """A copy with options as a file holds them: plain values, nested options as dictionaries."""
+        """A copy with options as a file holds them: plain values, and objects as their kind and options."""
         changes = {}
         for f in dataclasses.fields(self):  # type: ignore[arg-type]
             if f.name in options:
-                current, given = getattr(self, f.name), options[f.name]
-                if dataclasses.is_dataclass(current) and isinstance(given, Mapping):
-                    given = dataclasses.replace(current, **given)  # type: ignore[type-var]
-                changes[f.name] = given
+                changes[f.name] = self._made(options[f.name])
         return dataclasses.replace(self, **changes)  # type: ignore[type-var, no-any-return]
+
+    def _made(self, given: Any) -> Any:
+        """An option from its plain form.
+
+        Raises:
+            BackendOptionError: an object of the user's own, of which a file keeps the name alone.
+        """
+        if isinstance(given, list):
+            return tuple(self._made(item) for item in given)
+        if not (isinstance(given, Mapping) and "kind" in given):
+            return given
+        kind = {each.__name__: each for each in self.option_kinds}.get(given["kind"])
+        if kind is None:
+            known = ", ".join(each.__name__ for each in self.option_kinds)
+            raise BackendOptionError(
+                f"{type(self).__name__}()", f"options among {known}", given["kind"], "Give the object itself."
+            )
+        return kind(**{name: self._made(value) for name, value in given.items() if name != "kind"})

@@ -9,8 +9,11 @@ from torch import nn
 import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError, Context
 from pdesolve.backends.pinn import PINN, RAD
+from pdesolve.backends.pinn.choice import OPTIMIZERS, SAMPLERS
+from pdesolve.backends.pinn.samplers import R3
 from pdesolve.conformance import BackendConformance
-from pdesolve.optimize import StepReport
+from pdesolve.driver import UnsupportedProblemError
+from pdesolve.optimize import GaussNewton, StepReport
 
 x, t = pde.coordinates("x t")
 u = pde.unknown("u", x, t)
@@ -122,25 +125,107 @@ def test_a_users_own_module_trains():
 
 def test_a_failed_search_moves_on_by_new_points(monkeypatch):
     """Where no step lowers the loss the points are redrawn; three times in a row end the run."""
-    from pdesolve.backends.pinn import pinn as module
-
-    backend = PINN(width=6, depth=1, points=50, adam_steps=1, compile=False)
+    backend = PINN(width=6, depth=1, points=50, compile=False)
     state = backend.start(heat(), Context())
     for _ in range(3):
         backend.advance(state)
-    before = state.points[0].copy()
-    real_step = module.SelfScaled.step
-    failed = StepReport(False)
-    monkeypatch.setattr(module.SelfScaled, "step", lambda self, s, f: failed)
+    before = state.sets[0].points.copy()
+    real_step = GaussNewton.step
+    failed = StepReport(False, reason="made to fail")
+    monkeypatch.setattr(GaussNewton, "step", lambda self, s, f: failed)
     assert backend.advance(state).status is None
-    assert not np.array_equal(before, state.points[0])
-    monkeypatch.setattr(module.SelfScaled, "step", real_step)
+    assert not np.array_equal(before, state.sets[0].points)
+    monkeypatch.setattr(GaussNewton, "step", real_step)
     progress = backend.advance(state)
     assert progress.status is None
     assert state.failures == 0
-    monkeypatch.setattr(module.SelfScaled, "step", lambda self, s, f: failed)
-    ends = [backend.advance(state).status for _ in range(3)]
-    assert ends == [None, None, pde.Status.STAGNATED]
+    monkeypatch.setattr(GaussNewton, "step", lambda self, s, f: failed)
+    ends = [backend.advance(state) for _ in range(3)]
+    assert [end.status for end in ends] == [None, None, pde.Status.STAGNATED]
+    assert ends[-1].message == "made to fail, on 3 sets of points in a row"
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_optimizer_lowers_the_residual(name):
+    if name == "soap":
+        pytest.importorskip("pytorch_optimizer")
+    backend = PINN(width=8, depth=2, points=300, optimizer=name, adam_steps=20, compile=False)
+    solution = pde.solve(heat(), backend, steps=70, progress=False)
+    assert solution.error().relative_l2 < (0.2 if name in ("adam", "soap") else 5e-3)
+    assert name in solution.message or "self-scaled" in solution.message
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_every_sampler_trains(name):
+    solution = pde.solve(
+        heat(), PINN(width=8, depth=2, points=300, sampler=name, compile=False), steps=25, progress=False
+    )
+    assert solution.error().relative_l2 < 1e-3
+
+
+def test_the_choice_of_an_optimizer_is_stated():
+    small = pde.solve(heat(), PINN(width=6, depth=1, points=50, compile=False), steps=2, progress=False)
+    assert small.message == "optimizer 'gauss-newton': 25 parameters in double precision"
+    single = pde.solve(
+        heat(), PINN(width=6, depth=1, compile=False), steps=2, dtype="float32", progress=False
+    )
+    assert single.message.startswith("optimizer 'adam': single precision")
+
+
+# -- slabs of time ---------------------------------------------------------------------------------
+
+
+def test_slabs_are_continuous_in_time_and_solve_the_equation():
+    """The wave equation needs u and u_t from slab to slab; both are handed on exactly."""
+    x, t = pde.coordinates("x t")
+    u = pde.unknown("u", x, t)
+    exact = sp.sin(sp.pi * x) * sp.cos(sp.pi * t)
+    wave = pde.Problem(
+        "wave",
+        [u.diff(t, 2) - u.diff(x, 2)],
+        pde.Interval(x, 0, 1) * pde.Time(t, 0, 2),
+        [pde.Initial(u, sp.sin(sp.pi * x)), pde.Initial(u.diff(t), 0), pde.Dirichlet(u, 0)],
+        reference=exact,
+    )
+    solution = pde.solve(wave, PINN(width=8, depth=2, slabs=4, compile=False), steps=100, progress=False)
+    assert solution.error().relative_l2 < 1e-3
+    for edge in (0.5, 1.0, 1.5):
+        x_here = np.linspace(0, 1, 11)
+        before, after = (np.stack([x_here, np.full(11, edge + s)], axis=1) for s in (0, 1e-12))
+        assert np.abs(solution(before) - solution(after)).max() < 1e-10
+        jump = solution.derivative(before, u.diff(t)) - solution.derivative(after, u.diff(t))
+        assert np.abs(jump).max() < 1e-9
+
+
+def test_slabs_resume_and_load(tmp_path):
+    """A run that is cut on its second slab goes on to the same bits; its file gives the same field."""
+    backend = PINN(width=6, depth=1, points=100, slabs=3, compile=False)
+    whole = pde.solve(heat(), backend, steps=30, progress=False)
+    parts = None
+    for steps in (14, 30):
+        parts = pde.solve(heat(), backend, steps=steps, checkpoint=tmp_path / "run.ckpt", progress=False)
+    points = heat().domain.sample(200, np.random.default_rng(0))
+    # The cut run gave its slabs shorter shares: it is its own kind of run, but one field at any time.
+    assert parts is not None and np.isfinite(parts(points)).all()
+    whole.save(tmp_path / "u.h5")
+    assert np.array_equal(pde.load(tmp_path / "u.h5")(points), whole(points))
+
+
+def test_a_steady_problem_is_not_cut_in_time():
+    x = pde.coordinates("x")
+    u = pde.unknown("u", x)
+    steady = pde.Problem("line", [u.diff(x, 2)], pde.Interval(x, 0, 1), [pde.Dirichlet(u, x)])
+    with pytest.raises(UnsupportedProblemError, match="steady"):
+        pde.solve(steady, PINN(slabs=2), steps=1)
+
+
+def test_options_with_objects_load(tmp_path):
+    backend = PINN(width=6, depth=1, points=50, sampler=R3(every=5), optimizer=GaussNewton(marquardt=True))
+    solution = pde.solve(heat(), backend, steps=5, progress=False)
+    solution.save(tmp_path / "u.h5")
+    assert PINN().with_options(solution.provenance["options"]) == backend
+    points = heat().domain.sample(20, np.random.default_rng(0))
+    assert np.array_equal(pde.load(tmp_path / "u.h5")(points), solution(points))
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,12 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "soap": SOAP,
 }
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {
-    kind.name: kind
-    for kind in (Fixed, Uniform, LatinHypercube, Sobol, RAD, RARG, RARD, R3, CausalR3, Causal, VRBA)
-}
+_SAMPLER_KINDS = (Fixed, Uniform, LatinHypercube, Sobol, RAD, RARG, RARD, R3, CausalR3, Causal, VRBA)
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {kind.name: kind for kind in _SAMPLER_KINDS}
+
+OPTION_KINDS: tuple[type, ...] = (*_SAMPLER_KINDS, GaussNewton, SelfScaled, LBFGS, Adam, SOAP)
+"""Classes of objects that `PINN` takes as options."""
 
 _GAUSS_NEWTON = 2500
 _DENSE = 6000

@@ -33,7 +33,7 @@ from ...residual.residual import Batch, Residual
 from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
-from .choice import OPTIMIZERS, SAMPLERS, choose_optimizer
+from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
 from .field import NetworkField
 from .objective import NoObjective, ResidualObjective
 from .regions import TermRegion
@@ -128,10 +128,11 @@ class PINN(Backend):
             what it chose in the log and in the solution's message.
         adam_steps, learning_rate: warm-up; None warms up quasi-Newton methods by 300 steps, others not.
         points: collocation points inside; None: four rows a parameter for Gauss-Newton (600 to 6,000), else
-            4,000. points_boundary: on each part that carries a row.
+            4,000.
+        points_boundary: on each part of the boundary that carries a row.
         sampler: how interior points are chosen and redrawn: "rad", "r3", "causal-r3", "causal", "vrba",
-            "fixed" and others, or an object of `pdesolve.backends.pinn.samplers` with options of its own. Methods
-            that collect curvature see new points every 100 steps at most.
+            "fixed" and others, or an object of `pdesolve.backends.pinn.samplers` with options of its own.
+            Methods that collect curvature see new points every 100 steps at most.
         slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
             one.
         condition_weight: weight of each condition's mean square.
@@ -167,7 +168,7 @@ class PINN(Backend):
     capabilities: ClassVar[Capabilities] = Capabilities(
         identifies_parameters=True, stochastic=True, open_ended=True, devices=("cpu", "cuda")
     )
-    option_types: ClassVar[Mapping[str, type]] = {}
+    option_kinds: ClassVar[tuple[type, ...]] = OPTION_KINDS
     citations: ClassVar[tuple[str, ...]] = (
         "@article{raissi2019pinn, author={Raissi, M. and Perdikaris, P. and Karniadakis, G. E.}, "
         "title={Physics-informed neural networks}, journal={Journal of Computational Physics}, "

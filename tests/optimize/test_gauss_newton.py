@@ -1,0 +1,134 @@
+"""Levenberg-Marquardt: known minima, the three forms of its linear system, sketches, acceleration."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdesolve.optimize import GaussNewton
+from pdesolve.optimize.damped import SYSTEMS, lower_gram
+
+
+class Squares:
+    """‖r(θ)‖² from a function of θ."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __call__(self, theta):
+        return torch.func.grad_and_value(lambda th: self.rows(th).square().sum())(theta)[::-1]
+
+    def linearise(self, theta):
+        return self.rows(theta), torch.func.jacrev(self.rows)(theta)
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def rosenbrock(theta):
+    return torch.stack([10 * (theta[1] - theta[0] ** 2), 1 - theta[0]])
+
+
+def run(optimizer, function, theta, steps=200, goal=1e-20):
+    state = optimizer.start(function, theta)
+    for k in range(1, steps + 1):
+        optimizer.step(state, function)
+        if state.loss < goal:
+            return state, k
+    return state, steps
+
+
+@pytest.mark.parametrize("system", ["auto", "normal", "qr", "dual"])
+@pytest.mark.parametrize("marquardt", [False, True])
+def test_the_minimum_of_rosenbrock(system, marquardt):
+    state, steps = run(
+        GaussNewton(system=system, marquardt=marquardt), Squares(rosenbrock), tensor([-1.2, 1.0])
+    )
+    assert steps < 60
+    assert torch.allclose(state.theta, tensor([1.0, 1.0]), atol=1e-8)
+
+
+def test_acceleration_shortens_the_way_through_a_curved_valley():
+    """A valley bent twice as much as Rosenbrock's."""
+    bent = Squares(lambda th: torch.stack([100 * (th[1] - th[0] ** 2), 1 - th[0]]))
+    counts = {a: run(GaussNewton(acceleration=a), bent, tensor([-1.2, 1.0]))[1] for a in (True, False)}
+    assert counts[True] < counts[False]
+
+
+def test_the_loss_never_rises_and_a_stop_has_a_reason():
+    function = Squares(lambda th: torch.cat([torch.sin(3 * th) + th, th - 0.3]))
+    optimizer, theta = GaussNewton(), tensor([2.0, -1.0, 0.5])
+    state = optimizer.start(function, theta)
+    losses = [state.loss]
+    for _ in range(100):
+        report = optimizer.step(state, function)
+        losses.append(state.loss)
+        if not report.moved:
+            break
+    assert all(b <= a for a, b in pairwise(losses))
+    assert not report.moved and "lowered the loss" in report.reason
+    gradient = function(state.theta)[1]
+    assert float(gradient.norm()) < 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.floats(-8, 1), st.booleans(), st.integers(0, 99))
+def test_all_forms_of_the_damped_system_agree(m, p, power, marquardt, seed):
+    """d = -(JᵀJ + μ D²)⁻¹ Jᵀ b, from the definition in NumPy."""
+    rng = np.random.default_rng(seed)
+    jacobian, b, mu = rng.normal(size=(m, p)), rng.normal(size=m), 10.0**power
+    diagonal = (jacobian**2).sum(axis=0)
+    weights = np.maximum(diagonal, 1e-8 * diagonal.mean()) if marquardt else np.full(p, diagonal.mean())
+    expected = -np.linalg.solve(jacobian.T @ jacobian + mu * np.diag(weights), jacobian.T @ b)
+    for kind in SYSTEMS.values():
+        found = kind(tensor(jacobian), marquardt).damped(mu).solve(tensor(b))
+        assert np.allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+def test_qr_keeps_the_digits_that_normal_equations_lose():
+    """min ‖J d + b‖ with singular values from 1 to 1e-9 and known d: squares of 1e-9 are below round-off."""
+    rng = np.random.default_rng(0)
+    left, _ = np.linalg.qr(rng.normal(size=(40, 8)))
+    right, _ = np.linalg.qr(rng.normal(size=(8, 8)))
+    jacobian = tensor(left @ np.diag(np.logspace(0, -9, 8)) @ right)
+    wanted = tensor(rng.normal(size=8))
+    errors = {}
+    for name in ("normal", "qr"):
+        damped = SYSTEMS[name](jacobian).damped(1e-22)
+        errors[name] = np.inf if damped is None else float((damped.solve(-jacobian @ wanted) - wanted).norm())
+    assert errors["qr"] < 1e-5
+    assert errors["normal"] > 1e3 * errors["qr"]
+
+
+def test_auto_takes_the_form_that_suits():
+    wide, tall = (
+        Squares(lambda th, m=m: torch.sin(torch.outer(tensor(np.arange(m) + 1.0), th)).sum(1)) for m in (2, 9)
+    )
+    for function, name in ((wide, "dual"), (tall, "normal")):
+        optimizer = GaussNewton()
+        state = optimizer.start(function, tensor([0.1, 0.2, 0.3, 0.4]))
+        optimizer.step(state, function)
+        assert state.system == name
+    state.damping = 1e-14
+    optimizer.step(state, tall)
+    assert state.system == "qr"
+
+
+def test_a_sketch_solves_a_larger_problem_in_few_combinations():
+    """A linear problem with 60 parameters, steps among 20 combinations: the minimum, in more steps."""
+    rng = np.random.default_rng(0)
+    matrix, wanted = tensor(rng.normal(size=(200, 60))), tensor(rng.normal(size=60))
+    function = Squares(lambda th: matrix @ (th - wanted))
+    optimizer = GaussNewton(sketch=20, acceleration=False, damping=1e-8)
+    state, steps = run(optimizer, function, torch.zeros(60, dtype=torch.float64), steps=400, goal=1e-8)
+    assert steps < 400
+    assert torch.allclose(state.theta, wanted, atol=1e-3)
+
+
+def test_lower_gram_is_the_lower_triangle():
+    jacobian = tensor(np.random.default_rng(0).normal(size=(30, 11)))
+    assert torch.allclose(lower_gram(jacobian).tril(), (jacobian.T @ jacobian).tril(), atol=1e-13)
