@@ -1,7 +1,9 @@
 """How collocation points are chosen, and how they count."""
 
+from .aas import AAS
 from .causal import Causal
 from .causal_r3 import CausalR3
+from .das import DAS
 from .fixed import Fixed
 from .r3 import R3
 from .rad import RAD
@@ -12,6 +14,8 @@ from .uniform import Uniform
 from .vrba import VRBA
 
 __all__ = [
+    "AAS",
+    "DAS",
     "R3",
     "RAD",
     "RARD",
