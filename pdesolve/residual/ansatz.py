@@ -44,6 +44,10 @@ _NOT_SMOOTH = (
 )
 
 
+WINDOW = (sp.Dummy("slab_start", real=True), sp.Dummy("slab_end", real=True))
+"""Ends of a slab of time in lifts and factors: symbols, so that all slabs share one compilation."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Lift L and factor F of one unknown."""
@@ -56,13 +60,15 @@ class Trial:
 class Ansatz:
     """Trials of all unknowns, the axes that are periodic by embedding, and the terms met exactly.
 
-    ``is_box`` is False where lifts and factors are products of distances.
+    ``is_box`` is False where lifts and factors are products of distances. ``window`` holds the values of
+    `WINDOW`.
     """
 
     trials: tuple[Trial, ...]
     periodic: tuple[int, ...]
     exact: frozenset[str]
     is_box: bool = True
+    window: tuple[float, float] = (0.0, 1.0)
 
     def is_exact(self, term: Term) -> bool:
         """True where the ansatz meets a condition's term at every parameter of the network."""
@@ -128,7 +134,8 @@ def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) ->
             trial = _carried(trial, problem, unknown)
             names |= {t.name for t in problem.terms if isinstance(t.condition, Initial)}
         trials.append(trial)
-    return Ansatz(tuple(trials), periodic, frozenset(names), problem.domain.is_box)
+    window = problem.domain.axes[-1].bounds if carried else (0.0, 1.0)
+    return Ansatz(tuple(trials), periodic, frozenset(names), problem.domain.is_box, window)
 
 
 def evolution_order(problem: Problem, unknown: sp.Expr) -> int:
@@ -139,8 +146,8 @@ def evolution_order(problem: Problem, unknown: sp.Expr) -> int:
 
 def _carried(trial: Trial, problem: Problem, unknown: sp.Expr) -> Trial:
     """The trial with lift and factor that vanish at the start of time, to the order of the data there."""
-    order, axis = evolution_order(problem, unknown), problem.domain.axes[-1]
-    t, a, b = axis.coordinate, axis.lower, axis.upper
+    order, t = evolution_order(problem, unknown), problem.coordinates[-1]
+    a, b = WINDOW
     start = sum((t - a) ** k / sp.factorial(k) * trial.lift.diff(t, k).subs(t, a) for k in range(order))
     return Trial(trial.lift - start, trial.factor * ((t - a) / (b - a)) ** order)
 
@@ -274,9 +281,9 @@ def trial_tables(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """What D^α (L + F N) needs besides D^β N, by Leibniz' rule.
 
-    Returns a torch function of the coordinates that gives all varying D^α L and D^β F, and for each wanted
-    derivative a tuple (unknown, lift, ((factor, β), …)), where lift and factor are a float or the position
-    of a varying value, as an int.
+    Returns a torch function of the coordinates and `WINDOW` that gives all varying D^α L and D^β F, and for
+    each wanted derivative a tuple (unknown, lift, ((factor, β), …)), where lift and factor are a float or the
+    position of a varying value, as an int.
     """
     expressions: list[sp.Expr] = []
 
@@ -305,4 +312,4 @@ def trial_tables(
             if factor != 0:
                 products.append((slot(factor), beta))
         plan.append((k, lift, tuple(products)))
-    return lower(coordinates, expressions, "torch"), tuple(plan)
+    return lower((*coordinates, *WINDOW), expressions, "torch"), tuple(plan)

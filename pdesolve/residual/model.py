@@ -30,6 +30,8 @@ class Model(nn.Module):
         ansatz: lift and factor of each channel, and the terms met exactly with this map.
     """
 
+    window: Tensor  # (2,): the slab of time that lifts and factors hold on
+
     def __init__(
         self, program: Program, network: nn.Module, ansatz: Ansatz, outputs: OutputMap | None = None
     ) -> None:
@@ -45,6 +47,7 @@ class Model(nn.Module):
             math.log(s) if positive else s / scale
             for s, positive, scale in zip(starts, self._positive, self._scales, strict=True)
         ]
+        self.register_buffer("window", torch.tensor(self.ansatz.window, dtype=torch.float64))
         self.raw_parameters = nn.Parameter(torch.tensor(raw, dtype=torch.float64))
         self._plans: dict[tuple[Derivative, ...], Any] = {}
 
@@ -78,7 +81,7 @@ class Model(nn.Module):
         """The wanted derivatives of the unknowns at ``points`` (n, d), each (n,); see `prepare`."""
         space, varying, plan, sums = self._plans[wanted]
         jet = network_jet(self.network, points, space, tape)
-        table = varying(*points.unbind(1))
+        table = varying(*points.unbind(1), *self.window.unbind())
         channels = []
         for k, lift, products in plan:
             total = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
@@ -50,7 +50,7 @@ class OutputMap:
                 trials[channel] = ansatz.trials[k]
                 plain.append(problem.unknowns[k])
         kept = {t.name for t in problem.terms if t.condition is not None and t.condition.unknown in plain}
-        return Ansatz(tuple(trials), ansatz.periodic, (ansatz.exact & kept) | self.exact, ansatz.is_box)
+        return replace(ansatz, trials=tuple(trials), exact=(ansatz.exact & kept) | self.exact)
 
 
 def identity_map(problem: Problem) -> OutputMap:

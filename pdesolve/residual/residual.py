@@ -31,7 +31,7 @@ BLOCK = 2048
 
 
 class Background(Protocol):
-    """A known field that is added to the trial function: an earlier solution, of which a network is the rest."""
+    """A known field that is added to the trial function, such as an earlier solution."""
 
     def derivatives(self, points: Points, wanted: Sequence[Derivative]) -> Sequence[Points]:
         """The wanted derivatives at ``points`` (n, d), each (n,)."""
@@ -113,6 +113,7 @@ class Residual:
         self._gradient_and_loss = Compiled(
             torch.func.grad_and_value(self.loss), "loss and gradient", enabled=enabled
         )
+        self._rows = Compiled(self._all_rows, "weighted residuals", enabled=enabled)
         self._linearise = [
             Compiled(
                 functools.partial(self._linearise_each if taps is None else self._linearise_taped, g),
@@ -130,6 +131,8 @@ class Residual:
         """
         if rows:
             self.linearise(self.start(), block)
+            with torch.no_grad():
+                self.rows(self.start(), block)
         else:
             self._gradient_and_loss(self.start(), block)
 
@@ -141,7 +144,18 @@ class Residual:
     @property
     def compile_seconds(self) -> float:
         """Time that compilation took; 0 before the first use."""
-        return self._gradient_and_loss.seconds + sum(each.seconds for each in self._linearise)
+        return sum(each.seconds for each in (self._gradient_and_loss, self._rows, *self._linearise))
+
+    def adopt(self, other: Residual) -> None:
+        """Become the residual of another slab of time, which differs in its buffers alone; stay compiled.
+
+        Raises:
+            ValueError: the other one has another form.
+        """
+        if [i.name for i in self.terms] != [i.name for i in other.terms]:
+            raise ValueError("residuals of different terms")
+        for own, theirs in zip(self.model.buffers(), other.model.buffers(), strict=True):
+            own.copy_(theirs)
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -283,6 +297,10 @@ class Residual:
 
         Group by group, within a group term by term.
         """
+        rows: Tensor = self._rows(theta, batch)
+        return rows
+
+    def _all_rows(self, theta: Tensor, batch: Batch) -> Tensor:
         residuals = self._with(theta, self._residuals, batch)
         scaled = [group.weights.sqrt() * r for r, group in zip(residuals, batch, strict=True)]
         return torch.cat([r.reshape(-1) for r in scaled])
@@ -367,11 +385,11 @@ class Residual:
 
     def jvp(self, theta: Tensor, batch: Batch, vector: Tensor) -> Tensor:
         """J v for v (p,): how all rows change along v."""
-        return torch.func.jvp(lambda th: self.rows(th, batch), (theta,), (vector,))[1]  # type: ignore[no-any-return]
+        return torch.func.jvp(lambda th: self._all_rows(th, batch), (theta,), (vector,))[1]  # type: ignore[no-any-return]
 
     def vjp(self, theta: Tensor, batch: Batch, vector: Tensor) -> Tensor:
         """Jᵀ w for w (number of rows,)."""
-        return torch.func.vjp(lambda th: self.rows(th, batch), theta)[1](vector)[0]  # type: ignore[no-any-return]
+        return torch.func.vjp(lambda th: self._all_rows(th, batch), theta)[1](vector)[0]  # type: ignore[no-any-return]
 
     # -- the field at θ ----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ with collocation points redrawn by their residual, on the whole of time or slab 
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from ...declare import Problem
 from ...declare.domain import Array
-from ...optimize import Adam, GaussNewton, Optimizer
+from ...optimize import Adam, Optimizer
 from ...optimize.first_order import FirstOrder, FirstOrderState
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
@@ -46,7 +47,7 @@ NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""
 
 _HELD_OUT = 2000  # points of the validation set
-_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work on one slab that repay a compilation
+_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 _MEMORYLESS_PERIOD = 10  # the same where each step stands for itself, by default
 _LEAST_PERIOD = 100  # steps between refreshes for methods that collect curvature
@@ -63,6 +64,7 @@ class PINNState:
         sets: points of each group of terms.
         slab_step: steps on the present slab; failures: refreshes in a row without a step.
         losses: held-out losses of finished slabs.
+        engine: the compiled residual that all slabs after the first share.
     """
 
     theta: Tensor
@@ -79,6 +81,7 @@ class PINNState:
     compiled: bool = False
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+    engine: Residual | None = field(metadata={"transient": True}, default=None)
 
 
 @dataclass
@@ -412,11 +415,8 @@ class PINN(Backend):
         if self.compile != "auto":
             return bool(self.compile)
         # torch.func inside torch.compile traces user modules less reliably than jets: leave them eager.
-        each = (context.budget or 0.0) / slabs
-        pays = (
-            4 * _COMPILE_PAYS_AFTER if isinstance(self._main(residual), GaussNewton) else _COMPILE_PAYS_AFTER
-        )
-        return each > pays and not unruled(residual.model.network)
+        shared = (context.budget or 0.0) * (1.0 if slabs == 1 else (slabs - 1) / slabs)
+        return shared > _COMPILE_PAYS_AFTER and not unruled(residual.model.network)
 
     # -- points ------------------------------------------------------------------------------------
 
@@ -456,10 +456,27 @@ class PINN(Backend):
     def _use_points(self, state: PINNState) -> None:
         residual = state.slab.residual
         batch = residual.batch([points.points for points in state.sets], self._weights(state))
-        state.slab.objective = ResidualObjective(residual, residual.blocks(batch))
-        if state.compiled and not residual.compile_seconds:
-            residual.compile()
-            residual.warm_up(state.slab.objective.blocks[0], rows=self._main(residual).needs_rows)
+        blocks = residual.blocks(batch)
+        if state.compiled:
+            residual = self._compiled(state, blocks)
+        state.slab.objective = ResidualObjective(residual, blocks)
+
+    def _compiled(self, state: PINNState, blocks: list[Batch]) -> Residual:
+        """The compiled residual of the present slab.
+
+        All slabs after the first have one form and share one compilation; the first, whose start is an
+        expression, runs eagerly where there are others.
+        """
+        residual, is_only = state.slab.residual, len(state.slab.edges) == 2
+        if state.slab.index == 0 and not is_only:
+            return residual
+        if state.engine is None:
+            state.engine = residual if is_only else copy.deepcopy(residual)
+            state.engine.compile()
+            state.engine.warm_up(blocks[0], rows=self._main(residual).needs_rows)
+        if not is_only:
+            state.engine.adopt(residual)
+        return state.engine
 
     def _refresh(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
         """Let the sampler change points and weights of the equations; go on with what the optimiser knows."""
