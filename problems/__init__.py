@@ -37,7 +37,10 @@ CATALOGUE = {
     "lid-driven-cavity": "lid_driven_cavity:lid_driven_cavity",
     "navier-stokes-torus": "navier_stokes_torus:navier_stokes_torus",
     "poisson": "poisson:poisson",
+    "poisson-10d": "poisson_10d:poisson_10d",
     "poisson-l-shape": "poisson_l_shape:poisson_l_shape",
+    "poisson-peak": "poisson_peak:poisson_peak",
+    "poisson-two-peaks": "poisson_peak:poisson_two_peaks",
     "taylor-green": "taylor_green:taylor_green",
     "wave": "wave:wave",
 }

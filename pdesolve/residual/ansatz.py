@@ -30,6 +30,10 @@ from .program import lower
 from .singularities import is_smooth_inside
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
+_AFFORDABLE = 1000
+"""Operations in a lift beyond which conditions are cheaper as rows: each axis triples what its data hold, so
+that ten axes of data would make 59,049 terms."""
+
 _NOT_SMOOTH = (
     sp.Abs,
     sp.sign,
@@ -122,6 +126,8 @@ def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) ->
             if carried and group.is_time:
                 continue
             candidate = _extend(trial, group, problem)
+            if candidate.lift.count_ops() > _AFFORDABLE:
+                continue
             wanted = [*met, *_checks(group, problem)]
             if (
                 not candidate.lift.has(*_NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
