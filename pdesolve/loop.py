@@ -136,6 +136,7 @@ class Run:
             cost=Cost(self.seconds_setup, self.seconds_solve, self.seconds_evaluation, self._peak_memory()),
             provenance=self._provenance(answer.step),
             parameters=answer.parameters,
+            intervals=self.method.intervals(self.state, answer.field),
             collocation_points=self.method.collocation_points(self.state),
             error_estimate=answer.error_estimate,
             reference=self.reference,

@@ -167,6 +167,13 @@ class Backend(ABC):
         """Estimates of the unknown parameters."""
         return {}
 
+    def intervals(self, state: Any, answer: Field) -> dict[str, tuple[float, float]]:
+        """95 % intervals (low, high) of the unknown parameters of ``answer``, a field of this run.
+
+        Asked for once, at the end. Empty where the method has none.
+        """
+        return {}
+
     def error_estimate(self, state: Any) -> float | None:
         """The method's own estimate of its relative error, where it has one."""
         return None

@@ -5,7 +5,7 @@ The layout, in a file of schema `SCHEMA`, version `VERSION`:
     user block            name, version, length and SHA-256; a file that was damaged or edited is not loaded
     /                     attributes: schema, schema_version, problem, digest, backend, status, message, ...
     /problem              the declaration as JSON text; absent where it holds Python functions
-    /provenance, /parameters, /cost, /errors, /reference_info, /citations        JSON text
+    /provenance, /parameters, /intervals, /cost, /errors, /reference_info, /citations        JSON text
     /field/<number>       the arrays of the backend's field; the attribute "key" is the name
     /history/<column>     the error curve
     /collocation_points   (m, d)
@@ -100,6 +100,7 @@ def read(path: str | Path, restore: Restore, problem: Problem | None = None) -> 
         cost=content["cost"],
         provenance=provenance,
         parameters=content["parameters"],
+        intervals=content["intervals"],
         collocation_points=content["collocation_points"],
         error_estimate=content["error_estimate"],
         reference=_reference(content, declared),
@@ -127,6 +128,7 @@ def _fill(file: Any, solution: Solution, grid: Grid, values: Array, exact: Array
         _put_json(file, "problem", declaration)
     _put_json(file, "provenance", solution.provenance)
     _put_json(file, "parameters", solution.parameters)
+    _put_json(file, "intervals", solution.intervals)
     _put_json(file, "cost", solution.cost.to_json())
     _put_json(file, "citations", list(solution.citations))
     if solution.measured is not None:
@@ -202,6 +204,10 @@ def _content(file: Any) -> dict[str, Any]:
         "problem": _json(file, "problem", dict),
         "provenance": provenance,
         "parameters": {str(k): float(v) for k, v in (_json(file, "parameters", dict) or {}).items()},
+        "intervals": {
+            str(k): (float(low), float(high))
+            for k, (low, high) in (_json(file, "intervals", dict) or {}).items()
+        },
         "cost": Cost.from_json(cost or {}),
         "citations": tuple(str(entry) for entry in _json(file, "citations", list) or ()),
         "errors": None if errors is None else ErrorNorms.from_json(errors),

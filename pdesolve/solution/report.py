@@ -35,7 +35,7 @@ def rows(solution: Solution) -> list[tuple[str, str]]:
     if solution.error_estimate is not None:
         known.append(("error estimate", f"{solution.error_estimate:.3g} (the backend's own)"))
     if solution.parameters:
-        known.append(("parameters", ", ".join(f"{n} = {v:.6g}" for n, v in solution.parameters.items())))
+        known.append(("parameters", ", ".join(_parameter(solution, name) for name in solution.parameters)))
     cost = solution.cost
     known.append(("cost", f"{cost.seconds_setup:.2f} s set-up + {cost.seconds_solve:.2f} s solve"))
     if solution.history.step:
@@ -46,6 +46,15 @@ def rows(solution: Solution) -> list[tuple[str, str]]:
     if origin:
         known.append(("run", ", ".join(origin)))
     return known
+
+
+def _parameter(solution: Solution, name: str) -> str:
+    """Estimate and interval."""
+    text = f"{name} = {solution.parameters[name]:.6g}"
+    if name not in solution.intervals:
+        return text
+    low, high = solution.intervals[name]
+    return f"{text} (95 %: {low:.6g} to {high:.6g})"
 
 
 def title(solution: Solution) -> str:

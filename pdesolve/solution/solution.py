@@ -56,6 +56,8 @@ class Solution:
         cost: seconds and memory.
         provenance: backend, options, seed, device, dtype, versions, threads, time of creation, digest.
         parameters: estimate of each unknown parameter by name.
+        intervals: (low, high) of each unknown parameter, which cover the truth with a probability of 95 %;
+            empty where the backend gives none.
         collocation_points: (m, d) points of the last residual minimisation, where there are such.
         error_estimate: the backend's own estimate of the relative error, where it has one.
         reference: what `error` compares with by default.
@@ -72,6 +74,7 @@ class Solution:
     cost: Cost = dataclasses.field(default_factory=Cost)
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     parameters: dict[str, float] = dataclasses.field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     collocation_points: Array | None = None
     error_estimate: float | None = None
     reference: ResolvedReference | None = None
@@ -255,7 +258,7 @@ class Solution:
 
         Keys: problem, backend, status, message, reached, relative_l2, max_error, relative_l2_per_unknown,
         reference, reference_error, error_estimate (the backend's own), seconds_setup, seconds_solve, seed,
-        device, dtype, versions, files, parameters.
+        device, dtype, versions, files, parameters, intervals.
         """
         norms = self.measure()
         return {
@@ -280,6 +283,7 @@ class Solution:
             "versions": dict(self.provenance.get("versions", {})),
             "files": [str(file) for file in files],
             "parameters": {name: _finite(value) for name, value in self.parameters.items()},
+            "intervals": {name: [_finite(end) for end in ends] for name, ends in self.intervals.items()},
         }
 
     def __repr__(self) -> str:

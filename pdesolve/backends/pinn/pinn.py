@@ -36,6 +36,7 @@ from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
 from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
 from .field import NetworkField
+from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .objective import NoObjective, ResidualObjective
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
@@ -65,6 +66,7 @@ class PINNState:
         slab_step: steps on the present slab; failures: refreshes in a row without a step.
         losses: held-out losses of finished slabs.
         engine: the compiled residual that all slabs after the first share.
+        weights: of each active term's mean square, by now.
     """
 
     theta: Tensor
@@ -79,6 +81,7 @@ class PINNState:
     slab_step: int = 0
     failures: int = 0
     compiled: bool = False
+    weights: list[float] = field(default_factory=list)
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     engine: Residual | None = field(metadata={"transient": True}, default=None)
@@ -138,7 +141,8 @@ class PINN(Backend):
             Methods that collect curvature see new points every 100 steps at most.
         slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
             one.
-        condition_weight: weight of each condition's mean square.
+        condition_weight: weight of each condition's mean square. Observations start with it; from then on
+            their weights follow from the noise, see `pdesolve.backends.pinn.inverse`.
         exact_conditions: False turns every condition but periodicity into rows.
         compile: True, False, or "auto": where the budget repays it.
 
@@ -229,6 +233,7 @@ class PINN(Backend):
             main=self._main(residual).start(nothing, theta),
             rng=rng,
             sets=self._draw(residual, rng),
+            weights=self._first_weights(residual),
             compiled=self._wants_compilation(residual, context, len(slab.edges) - 1),
             context=context,
             slab=slab,
@@ -279,6 +284,22 @@ class PINN(Backend):
     def parameters(self, state: PINNState) -> dict[str, float]:
         self._follow(state)
         return state.slab.residual.parameters(state.theta)
+
+    def intervals(self, state: PINNState, answer: Field) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the unknown parameters; see `pdesolve.backends.pinn.inverse`."""
+        residual = state.slab.residual
+        if not residual.program.parameters:
+            return {}
+        theta = residual.tensor(answer.arrays()["theta"])
+        found = self.evidence(state, theta)
+        return {} if found is None else parameter_intervals(residual, theta, found)
+
+    def evidence(self, state: PINNState, theta: Tensor | None = None) -> Evidence | None:
+        """What the observations say at θ (by default the present one); None where there are none."""
+        self._follow(state)
+        slab, points = state.slab, [each.points for each in state.sets]
+        at = state.theta if theta is None else theta
+        return evidence(slab.residual, at, points, state.weights, slab.held_out)
 
     def collocation_points(self, state: PINNState) -> Array:
         return np.concatenate([points.points for points in state.sets])
@@ -339,8 +360,7 @@ class PINN(Backend):
         )
         slab = Slab(index, problem, residual, earlier, ends)
         held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
-        weights = [1.0 if term.term.is_equation else self.condition_weight for term in residual.terms]
-        slab.held_out = residual.batch([points.points for points in held_out], weights)
+        slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
 
     def _named_network(
@@ -443,14 +463,27 @@ class PINN(Backend):
                 sets.append(PointSet(region.draw(n, rng, "even")))
         return sets
 
+    def _first_weights(self, residual: Residual) -> list[float]:
+        """Weight of each active term before any balance, and in the merit."""
+        return [1.0 if term.term.is_equation else self.condition_weight for term in residual.terms]
+
+    def _reweigh(self, state: PINNState) -> None:
+        """Weights of observations by their noise and the residual that is left."""
+        residual = state.slab.residual
+        found = self.evidence(state)
+        if found is not None:
+            for i, weight in observation_weights(found, residual).items():
+                state.weights[i] = min(weight, self.condition_weight)
+
     def _weights(self, state: PINNState) -> list[float | Array]:
         """Weight of each active term, or of each of its points where a sampler gives multipliers."""
         residual = state.slab.residual
-        result: list[float | Array] = [self.condition_weight] * len(residual.terms)
+        result: list[float | Array] = [*state.weights]
         for group, points in zip(residual.groups, state.sets, strict=True):
             for i in group:
                 if residual.terms[i].term.is_equation:
-                    result[i] = 1.0 if points.weights is None else points.weights / len(points.points)
+                    each = points.weights
+                    result[i] = state.weights[i] * (1.0 if each is None else each / len(points.points))
         return result
 
     def _use_points(self, state: PINNState) -> None:
@@ -490,6 +523,7 @@ class PINN(Backend):
 
                 region = TermRegion(term, residual.program.problem.domain)
                 self._sampler(residual).refresh(points, region, values, state.rng)
+        self._reweigh(state)
         self._use_points(state)
         optimizer.restart(moments, state.slab.objective)
 
@@ -510,6 +544,8 @@ class PINN(Backend):
                 state.warm_up = fresh
         moments = state.main if is_main else state.warm_up
         every = self._sampler(residual).every
+        if not every and observed(residual):
+            every = _MEMORYLESS_PERIOD  # their weights follow the residual
         if every and optimizer.collects_curvature:
             every = max(every, _LEAST_PERIOD)
         since = state.slab_step - warm if is_main else state.slab_step
@@ -561,6 +597,7 @@ class PINN(Backend):
         self._follow(state)
         # The parameters stay: N is about the rate of change of u, which one slab hands on to the next.
         state.sets = self._draw(state.slab.residual, state.rng)
+        state.weights = self._first_weights(state.slab.residual)
         state.began, state.slab_step, state.failures = state.context.spent(), 0, 0
 
     def _held_out_loss(self, state: PINNState) -> float:
