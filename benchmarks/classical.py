@@ -11,22 +11,17 @@ record.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 import pdesolve as pde
-from pdesolve.benchmarks.machine import machine
+from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.problems.cylinder import BACK, FRONT, PUBLISHED_STEADY
 from pdesolve.problems.lid_driven_cavity import CENTRE_LINE_EXTREMA
-
-Record = dict[str, Any]
 
 
 def timed(problem: pde.Problem, backend: str, **options: Any) -> tuple[pde.Solution, Record]:
@@ -177,23 +172,5 @@ CASES: dict[str, Callable[[], Record]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    records: dict[str, Record] = {}
-    if arguments.out is not None and arguments.out.exists():
-        records = json.loads(arguments.out.read_text())["records"]
-    for name in arguments.only:
-        records[name] = {**CASES[name](), "machine": machine()}
-        hidden = ("options", "source", "problem", "backend", "machine")
-        shown = {key: value for key, value in records[name].items() if key not in hidden}
-        print(f"{name}: {json.dumps(shown)}", flush=True)
-        if arguments.out is not None:  # after each case: a run that is cut keeps what it has
-            ordered = {case: records[case] for case in CASES if case in records}
-            arguments.out.write_text(json.dumps({"records": ordered}, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, CASES, hidden=("options", "source", "problem", "backend"))

@@ -19,6 +19,7 @@ from pdesolve.declare.errors import ExpressionTypeError, ParameterValueError
 from pdesolve.declare.symbols import as_expression
 
 CATALOGUE = {
+    "advection-diffusion": "advection_diffusion:advection_diffusion",
     "allen-cahn": "allen_cahn:allen_cahn",
     "allen-cahn-2d": "allen_cahn_2d:allen_cahn_2d",
     "backward-step": "backward_step:backward_step",
@@ -42,6 +43,7 @@ CATALOGUE = {
     "poisson-peak": "poisson_peak:poisson_peak",
     "poisson-two-peaks": "poisson_peak:poisson_two_peaks",
     "taylor-green": "taylor_green:taylor_green",
+    "two-materials": "two_materials:two_materials",
     "wave": "wave:wave",
 }
 """Name and ``module:function`` of each entry; the modules are imported when they are used."""

@@ -24,6 +24,7 @@ from pdesolve.problems import (
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in names()),
     ("allen-cahn", {"variant": "smooth"}),
+    ("allen-cahn", {"variant": "dirichlet", "diffusivity": 1e-3}),
     ("allen-cahn-2d", {"diffusivity": 0.01, "T": 1}),
     ("burgers", {"nu": 0.1}),
     ("burgers-2d", {"nu": 0.02, "T": 2}),

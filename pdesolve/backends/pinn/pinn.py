@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...declare import Problem
 from ...declare.domain import Array
-from ...optimize import Adam, Optimizer
+from ...optimize import Adam, GaussNewton, Optimizer
 from ...optimize.first_order import FirstOrder, FirstOrderState
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
@@ -29,6 +29,7 @@ from ...residual.jets import unruled
 from ...residual.model import Model
 from ...residual.networks import NetworkError, make_network
 from ...residual.networks.maker import NETWORKS
+from ...residual.networks.parallel import parallel
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...solution.field import Field
@@ -36,11 +37,14 @@ from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
 from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
 from .field import NetworkField
+from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
+from .lagrangian import lagrangian
 from .objective import NoObjective, ResidualObjective
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .slabs import Carried, SlabField, during, edges, reasons_against
+from .subdomains import Subdomains, fold
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,8 @@ NetworkMaker = Callable[[int, int, torch.Generator], nn.Module]
 """(number of coordinates, number of unknowns, generator) to a module on (n, d) points."""
 
 _HELD_OUT = 2000  # points of the validation set
-_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation
+_COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation of loss and gradient
+_COMPILE_JACOBIAN_PAYS_AFTER = 110.0  # the same for Jacobian rows, which take two to three times as long
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 _MEMORYLESS_PERIOD = 10  # the same where each step stands for itself, by default
 _LEAST_PERIOD = 100  # steps between refreshes for methods that collect curvature
@@ -83,6 +88,7 @@ class PINNState:
     compiled: bool = False
     weights: list[float] = field(default_factory=list)
     context: Context = field(metadata={"transient": True}, default_factory=Context)
+    formulation: Formulation = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     engine: Residual | None = field(metadata={"transient": True}, default=None)
 
@@ -141,6 +147,9 @@ class PINN(Backend):
             Methods that collect curvature see new points every 100 steps at most.
         slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
             one.
+        frame: "eulerian", or "lagrangian" for scalar transport in one dimension of space: the problem is solved
+            along its characteristics (see `pdesolve.backends.pinn.lagrangian`).
+        subdomains: `Subdomains`, cuts of a box across one coordinate; each part has a network of its own.
         condition_weight: weight of each condition's mean square. Observations start with it; from then on
             their weights follow from the noise, see `pdesolve.backends.pinn.inverse`.
         exact_conditions: False turns every condition but periodicity into rows.
@@ -166,6 +175,8 @@ class PINN(Backend):
     points_boundary: int = 400
     sampler: str | Sampler | None = "rad"
     slabs: int | Literal["auto"] = "auto"
+    frame: Literal["eulerian", "lagrangian"] = "eulerian"
+    subdomains: Subdomains | None = None
     condition_weight: float = 100.0
     exact_conditions: bool = True
     compile: bool | Literal["auto"] = "auto"
@@ -201,12 +212,21 @@ class PINN(Backend):
         self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
         if self.slabs != "auto":
             self.require_count("slabs")
+        self.require("frame", self.frame in ("eulerian", "lagrangian"), "'eulerian' or 'lagrangian'")
+        holds = self.subdomains is None or isinstance(self.subdomains, Subdomains)
+        self.require("subdomains", holds, "Subdomains or None")
+        holds = self.subdomains is None or self.frame == "eulerian"
+        self.require("frame", holds, "'eulerian' where subdomains are given")
         holds = callable(self.network) or self.network in NETWORKS
         self.require("network", holds, f"one of {', '.join(NETWORKS)}, or a maker of modules")
 
     # -- the contract ------------------------------------------------------------------------------
 
     def supports(self, problem: Problem) -> list[str]:
+        try:
+            problem = self._formulate(problem).problem
+        except FormulationError as error:
+            return [str(error)]
         common = common_periodic_axes(problem)
         try:
             for term in Program(problem).terms:
@@ -224,7 +244,8 @@ class PINN(Backend):
         return [*reasons, *([f"slabs={self.slabs}: {against}"] if against else [])]
 
     def start(self, problem: Problem, context: Context) -> PINNState:
-        slab = self._slab(problem, context, 0, [])
+        formulation = self._formulate(problem)
+        slab = self._slab(formulation.problem, context, 0, [])
         residual, rng = slab.residual, context.rng(1)
         theta, nothing = residual.start(), NoObjective(residual.shapes)
         state = PINNState(
@@ -236,9 +257,10 @@ class PINN(Backend):
             weights=self._first_weights(residual),
             compiled=self._wants_compilation(residual, context, len(slab.edges) - 1),
             context=context,
+            formulation=formulation,
             slab=slab,
         )
-        logger.info("%s", self.describe(state))
+        logger.info("%s", self._chosen(residual))
         if not context.resuming:  # else points and the choice to compile come from the checkpoint
             self._use_points(state)
         return state
@@ -255,6 +277,10 @@ class PINN(Backend):
         return progress
 
     def field(self, state: PINNState) -> Field:
+        return state.formulation.field(self._solved(state))
+
+    def _solved(self, state: PINNState) -> Field:
+        """The field of the problem that is solved."""
         self._follow(state)
         own = NetworkField(state.slab.residual, state.theta)
         if len(state.slab.edges) == 2:
@@ -264,11 +290,12 @@ class PINN(Backend):
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
         theta = arrays["theta"]
         context = Context(dtype=str(theta.dtype))
+        formulation = self._formulate(problem)
         fields: list[Field] = []
         for own in np.atleast_2d(theta):
-            slab = self._slab(problem, context, len(fields), fields)
+            slab = self._slab(formulation.problem, context, len(fields), fields)
             fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
-        return fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges)
+        return formulation.field(fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges))
 
     def merit(self, state: PINNState) -> float | None:
         """Root of the weighted mean square residual, at points that training never sees.
@@ -302,16 +329,19 @@ class PINN(Backend):
         return evidence(slab.residual, at, points, state.weights, slab.held_out)
 
     def collocation_points(self, state: PINNState) -> Array:
-        return np.concatenate([points.points for points in state.sets])
+        points = np.concatenate([points.points for points in state.sets])
+        return state.formulation.points(points, self._solved(state))
 
     def describe(self, state: PINNState) -> str:
-        """The optimiser in use, and why."""
-        self._follow(state)
-        main = self._main(state.slab.residual)
-        p = len(state.theta)
+        """The optimiser in use, and why; what is to be known of the answer."""
+        solved = self._solved(state)
+        chosen, remark = self._chosen(state.slab.residual), state.formulation.remark(solved)
+        return f"{chosen}; {remark}" if remark else chosen
+
+    def _chosen(self, residual: Residual) -> str:
         if self.optimizer != "auto":
-            return f"{main.name} on {p} parameters"
-        name, reason = self._choice(state.slab.residual)
+            return f"{self._main(residual).name} on {residual.start().numel()} parameters"
+        name, reason = self._choice(residual)
         return f"optimizer {name!r}: {reason}"
 
     def diagnose(self, state: PINNState) -> str:
@@ -333,6 +363,16 @@ class PINN(Backend):
 
     # -- set-up ------------------------------------------------------------------------------------
 
+    def _formulate(self, problem: Problem) -> Formulation:
+        """The problem that networks solve for the declared one.
+
+        Raises:
+            FormulationError: it cannot be written as the options ask for.
+        """
+        if self.frame == "lagrangian":
+            return lagrangian(problem)
+        return fold(problem, self.subdomains) if self.subdomains else Formulation(problem, problem)
+
     def _count(self, problem: Problem) -> int:
         """Number of slabs."""
         return 1 if self.slabs == "auto" else self.slabs
@@ -345,12 +385,10 @@ class PINN(Backend):
             background = Carried(SlabField(earlier, ends), problem, ends[index])
         program = Program(part)
         ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0)
-        d, k = len(part.coordinates), len(part.unknowns)
         generator = context.generator(0)
-        if callable(self.network):
-            network = self._own_network(d, k, generator)
-        else:
-            network = self._named_network(part, ansatz.periodic, generator)
+        copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
+        bodies = [self._network(part, ansatz.periodic, generator, copies) for _ in range(copies)]
+        network = bodies[0] if copies == 1 else parallel(bodies)
         residual = Residual(
             program,
             Model(program, network, ansatz),
@@ -363,8 +401,17 @@ class PINN(Backend):
         slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
 
+    def _network(
+        self, problem: Problem, periodic: tuple[int, ...], generator: torch.Generator, copies: int
+    ) -> nn.Module:
+        """A network for one of equally many unknowns' copies."""
+        outputs = len(problem.unknowns) // copies
+        if callable(self.network):
+            return self._own_network(len(problem.coordinates), outputs, generator)
+        return self._named_network(problem, outputs, periodic, generator)
+
     def _named_network(
-        self, problem: Problem, periodic: tuple[int, ...], generator: torch.Generator
+        self, problem: Problem, outputs: int, periodic: tuple[int, ...], generator: torch.Generator
     ) -> nn.Module:
         assert isinstance(self.network, str)
         options: dict[str, Any] = {"width": self.width, "depth": self.depth, "activation": self.activation}
@@ -375,7 +422,7 @@ class PINN(Backend):
             return make_network(
                 self.network,
                 problem.domain,
-                len(problem.unknowns),
+                outputs,
                 generator,
                 periodic=periodic,
                 harmonics=self.harmonics,
@@ -409,6 +456,8 @@ class PINN(Backend):
     def _main(self, residual: Residual) -> Optimizer:
         if isinstance(self.optimizer, Optimizer):
             return self.optimizer
+        if self.optimizer == "auto" and self.network == "readout" and residual.dtype == torch.float64:
+            return GaussNewton(system="qr", damping=1e-13)  # a linear problem needs one undamped step
         name = self._choice(residual)[0] if self.optimizer == "auto" else self.optimizer
         made = OPTIMIZERS[name]()
         return replace(made, learning_rate=self.learning_rate) if isinstance(made, FirstOrder) else made
@@ -436,7 +485,10 @@ class PINN(Backend):
             return bool(self.compile)
         # torch.func inside torch.compile traces user modules less reliably than jets: leave them eager.
         shared = (context.budget or 0.0) * (1.0 if slabs == 1 else (slabs - 1) / slabs)
-        return shared > _COMPILE_PAYS_AFTER and not unruled(residual.model.network)
+        needs_rows = self._main(residual).needs_rows
+        each = _COMPILE_JACOBIAN_PAYS_AFTER * max(1.0, len(residual.groups) / 2)  # a compilation a group
+        pays = each if needs_rows else _COMPILE_PAYS_AFTER
+        return shared > pays and not unruled(residual.model.network)
 
     # -- points ------------------------------------------------------------------------------------
 
