@@ -1,0 +1,142 @@
+"""The PINN backend: relative L2 error within a budget of wall time, median over seeds.
+
+    python -m pdesolve.benchmarks.pinn --out benchmarks/results/pinn.json
+    python -m pdesolve.benchmarks.pinn --only burgers-30 convection-50
+
+Each case solves one entry of the catalogue with seeds 0, 1 and 2 in float64. The budget holds everything from
+the call of `solve` on: set-up, compilation and training; the measurement of errors is left out. The options
+of a case were chosen with seed 10. ``asked`` is the error that the case should stay below.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import pdesolve as pde
+from pdesolve.backends.pinn import PINN
+from pdesolve.benchmarks.records import Record, run_cases
+from pdesolve.checkpoint import plain
+from pdesolve.declare.domain import Array
+from pdesolve.solution.norms import default_grid, inner_points
+
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem, the options of the method, the budget in seconds and the error asked for."""
+
+    problem: str
+    budget: float
+    asked: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    points: Callable[[pde.Problem], Array] | None = None  # where else the error is measured
+    asked_there: float | None = None
+
+
+def away_from_the_seam(problem: pde.Problem) -> Array:
+    """Points of the default grid with |x| < 0.9: the kink of Allen-Cahn's initial data sits at |x| = 1."""
+    points, _ = inner_points(problem, default_grid(problem))
+    return points[np.abs(points[:, 0]) < 0.9]
+
+
+def at_the_peak(problem: pde.Problem) -> Array:
+    """20,000 points drawn from the Gaussian peak itself: density ∝ exp(-10 |x|²)."""
+    points = np.random.default_rng(0).normal(0.0, np.sqrt(1 / 20), (20_000, len(problem.coordinates)))
+    return points[(np.abs(points) <= 1).all(axis=1)]
+
+
+CASES: dict[str, Case] = {
+    "burgers-30": Case("burgers", 30, 1e-5, {"slabs": 6, "width": 12, "depth": 3}),
+    "burgers-120": Case("burgers", 120, 1e-6, {"slabs": 6, "depth": 3}),
+    "burgers-300": Case("burgers", 300, 1e-7, {"slabs": 6, "depth": 3}),
+    "convection-30": Case("convection", 60, 1e-5, {"slabs": 5, "depth": 2, "activation": "sin"}),
+    "convection-50": Case(
+        "convection", 60, 1e-5, {"slabs": 5, "depth": 2, "activation": "sin"}, {"beta": 50}
+    ),
+    "allen-cahn": Case("allen-cahn", 120, 1e-4, {"slabs": 5, "depth": 3}, {}, away_from_the_seam, 1e-5),
+    "allen-cahn-dirichlet": Case(
+        "allen-cahn", 120, 1e-6, {"slabs": 5, "depth": 3}, {"variant": "dirichlet", "diffusivity": 1e-3}
+    ),
+    "kdv": Case("kdv", 300, 1e-4, {"slabs": 8, "depth": 3}),
+    "kuramoto-sivashinsky": Case("kuramoto-sivashinsky", 600, 1e-4, {"slabs": 10, "depth": 3}),
+    "poisson": Case("poisson", 60, 1e-8, {"depth": 2}),
+    "helmholtz": Case(
+        "helmholtz", 60, 1e-8, {"network": "readout", "width": 1200, "activation": "sin"}, {"a1": 6, "a2": 6}
+    ),
+    "kovasznay": Case("kovasznay", 120, 1e-6, {"depth": 3}, {"Re": 40}),
+    "taylor-green": Case("taylor-green", 120, 1e-6, {"depth": 3}),
+    "poisson-peak": Case("poisson-peak", 300, 1e-4, {"depth": 3}),
+    "poisson-peak-uniform": Case("poisson-peak", 300, 1e-4, {"depth": 3, "sampler": "uniform"}),
+    "poisson-two-peaks": Case("poisson-two-peaks", 300, 1e-4, {"depth": 3}),
+    "poisson-two-peaks-uniform": Case("poisson-two-peaks", 300, 1e-4, {"depth": 3, "sampler": "uniform"}),
+    "poisson-10d": Case(
+        "poisson-10d", 600, 1e-2, {"depth": 2, "exact_conditions": False}, {}, at_the_peak, 1e-2
+    ),
+}
+
+
+def run(name: str, seeds: tuple[int, ...] = SEEDS) -> Record:
+    """The record of a case: errors and seconds of every seed, and their medians."""
+    case = CASES[name]
+    problem = pde.catalogue(case.problem, **case.parameters)
+    backend = PINN(**case.options)
+    runs = [_once(case, problem, backend, seed) for seed in seeds]
+    record: Record = {
+        "problem": case.problem,
+        "parameters": dict(case.parameters),
+        "options": plain(backend),
+        "budget": case.budget,
+        "asked": case.asked,
+        "relative_l2": statistics.median(r["relative_l2"] for r in runs),
+    }
+    if case.points is not None:
+        record |= {
+            "points": (case.points.__doc__ or "").splitlines()[0],
+            "asked_there": case.asked_there,
+            "relative_l2_there": statistics.median(r["relative_l2_there"] for r in runs),
+        }
+    return record | {"runs": runs}
+
+
+def _once(case: Case, problem: pde.Problem, backend: PINN, seed: int) -> Record:
+    begin = time.perf_counter()
+    solution = pde.solve(problem, backend, budget=case.budget, seed=seed, progress=False, throw=False)
+    norms = solution.error()
+    record: Record = {
+        "seed": seed,
+        "status": solution.status.name,
+        "message": solution.message,
+        "relative_l2": norms.relative_l2,
+        "max": norms.max,
+        "seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 1),
+        "seconds_setup": round(solution.cost.seconds_setup, 1),
+        "seconds_with_measurement": round(time.perf_counter() - begin, 1),
+        "steps": solution.history.step[-1],
+        "curve": [
+            [round(s, 1), float(f"{e:.3e}")]
+            for s, e in zip(solution.history.seconds, solution.history.relative_l2, strict=True)
+        ],
+    }
+    if case.points is not None:
+        points = case.points(problem)
+        assert solution.reference is not None
+        exact = np.asarray(solution.reference.values(points)).reshape(len(points), -1)
+        record["relative_l2_there"] = float(np.linalg.norm(solution(points) - exact) / np.linalg.norm(exact))
+    return record
+
+
+if __name__ == "__main__":
+    run_cases(
+        __doc__,
+        {name: functools.partial(run, name) for name in CASES},
+        hidden=("runs", "options", "parameters", "problem", "points"),
+    )
