@@ -2,5 +2,6 @@
 
 from .pinn import PINN, PINNState
 from .samplers import RAD
+from .subdomains import Subdomains
 
-__all__ = ["PINN", "RAD", "PINNState"]
+__all__ = ["PINN", "RAD", "PINNState", "Subdomains"]

@@ -19,6 +19,7 @@ from .samplers import (
     Sobol,
     Uniform,
 )
+from .subdomains import Subdomains
 
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "gauss-newton": GaussNewton,
@@ -35,7 +36,7 @@ _SAMPLER_KINDS = (Fixed, Uniform, LatinHypercube, Sobol, RAD, RARG, RARD, R3, Ca
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {kind.name: kind for kind in _SAMPLER_KINDS}
 
-OPTION_KINDS: tuple[type, ...] = (*_SAMPLER_KINDS, GaussNewton, SelfScaled, LBFGS, Adam, SOAP)
+OPTION_KINDS: tuple[type, ...] = (*_SAMPLER_KINDS, GaussNewton, SelfScaled, LBFGS, Adam, SOAP, Subdomains)
 """Classes of objects that `PINN` takes as options."""
 
 _GAUSS_NEWTON = 2500

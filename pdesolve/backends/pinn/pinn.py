@@ -147,8 +147,8 @@ class PINN(Backend):
             Methods that collect curvature see new points every 100 steps at most.
         slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
             one.
-        frame: "eulerian", or "lagrangian" for scalar transport in one dimension of space: the problem is solved
-            along its characteristics (see `pdesolve.backends.pinn.lagrangian`).
+        frame: "eulerian", or "lagrangian" for scalar transport in one dimension of space: the problem is
+            solved along its characteristics (see `pdesolve.backends.pinn.lagrangian`).
         subdomains: `Subdomains`, cuts of a box across one coordinate; each part has a network of its own.
         condition_weight: weight of each condition's mean square. Observations start with it; from then on
             their weights follow from the noise, see `pdesolve.backends.pinn.inverse`.
