@@ -8,7 +8,7 @@ draws other points, other noise and another network. No unbiased estimate can ha
 deviation than the Cramér-Rao bound σ / ‖∂u/∂(log ν)‖, which the record holds as ``least_deviation`` beside
 the estimate by least squares on the closed form, the best that these data allow (``closed_form``).
 
-With ν = 0.01/π and observations everywhere the bound is 2 to 3 %: only those near the front see ν.
+With ν = 0.01/π and observations everywhere the bound is 2 to 11 %: only those near the front see ν.
 """
 
 from __future__ import annotations

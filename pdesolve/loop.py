@@ -137,6 +137,7 @@ class Run:
             provenance=self._provenance(answer.step),
             parameters=answer.parameters,
             intervals=self.method.intervals(self.state, answer.field),
+            diagnosis=self.method.diagnosis(self.state, self.history),
             collocation_points=self.method.collocation_points(self.state),
             error_estimate=answer.error_estimate,
             reference=self.reference,

@@ -19,6 +19,8 @@ import numpy as np
 from ..declare import PDESolveError, Problem
 from ..declare.domain import Array
 from ..solution.field import Field
+from ..solution.finding import Finding
+from ..solution.history import History
 from ..solution.status import Status
 
 if TYPE_CHECKING:
@@ -173,6 +175,10 @@ class Backend(ABC):
         Asked for once, at the end. Empty where the method has none.
         """
         return {}
+
+    def diagnosis(self, state: Any, history: History) -> list[Finding]:
+        """What is suspicious about the run, with remedies; asked for once, at the end."""
+        return []
 
     def error_estimate(self, state: Any) -> float | None:
         """The method's own estimate of its relative error, where it has one."""

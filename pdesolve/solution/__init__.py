@@ -12,6 +12,7 @@ from .errors import (
     UnsupportedOutputError,
 )
 from .field import Field
+from .finding import Finding
 from .history import Cost, History
 from .norms import ErrorNorms, default_grid
 from .output import check_writable
@@ -23,6 +24,7 @@ __all__ = [
     "Cost",
     "ErrorNorms",
     "Field",
+    "Finding",
     "History",
     "NotFiniteOutputWarning",
     "OutputArrayError",

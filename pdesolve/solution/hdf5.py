@@ -5,7 +5,8 @@ The layout, in a file of schema `SCHEMA`, version `VERSION`:
     user block            name, version, length and SHA-256; a file that was damaged or edited is not loaded
     /                     attributes: schema, schema_version, problem, digest, backend, status, message, ...
     /problem              the declaration as JSON text; absent where it holds Python functions
-    /provenance, /parameters, /intervals, /cost, /errors, /reference_info, /citations        JSON text
+    /provenance, /parameters, /intervals, /diagnosis, /cost, /errors, /reference_info, /citations
+                          JSON text
     /field/<number>       the arrays of the backend's field; the attribute "key" is the name
     /history/<column>     the error curve
     /collocation_points   (m, d)
@@ -29,6 +30,7 @@ from ..declare.errors import PDESolveError, ReferenceDataError, SerializationErr
 from ..declare.problem import Problem
 from .errors import ProblemMismatchError, ReferenceUnresolvedError, ResultFileError
 from .field import Field
+from .finding import Finding
 from .hdf5_checks import REMEDY, USER_BLOCK, numbers, open_checked, seal, text
 from .history import Cost, History
 from .labels import unit_of
@@ -101,6 +103,7 @@ def read(path: str | Path, restore: Restore, problem: Problem | None = None) -> 
         provenance=provenance,
         parameters=content["parameters"],
         intervals=content["intervals"],
+        diagnosis=content["diagnosis"],
         collocation_points=content["collocation_points"],
         error_estimate=content["error_estimate"],
         reference=_reference(content, declared),
@@ -129,6 +132,7 @@ def _fill(file: Any, solution: Solution, grid: Grid, values: Array, exact: Array
     _put_json(file, "provenance", solution.provenance)
     _put_json(file, "parameters", solution.parameters)
     _put_json(file, "intervals", solution.intervals)
+    _put_json(file, "diagnosis", [finding.to_json() for finding in solution.diagnosis])
     _put_json(file, "cost", solution.cost.to_json())
     _put_json(file, "citations", list(solution.citations))
     if solution.measured is not None:
@@ -208,6 +212,7 @@ def _content(file: Any) -> dict[str, Any]:
             str(k): (float(low), float(high))
             for k, (low, high) in (_json(file, "intervals", dict) or {}).items()
         },
+        "diagnosis": [Finding(**found) for found in _json(file, "diagnosis", list) or ()],
         "cost": Cost.from_json(cost or {}),
         "citations": tuple(str(entry) for entry in _json(file, "citations", list) or ()),
         "errors": None if errors is None else ErrorNorms.from_json(errors),

@@ -36,6 +36,7 @@ def rows(solution: Solution) -> list[tuple[str, str]]:
         known.append(("error estimate", f"{solution.error_estimate:.3g} (the backend's own)"))
     if solution.parameters:
         known.append(("parameters", ", ".join(_parameter(solution, name) for name in solution.parameters)))
+    known += [("suspicious", str(finding)) for finding in solution.diagnosis]
     cost = solution.cost
     known.append(("cost", f"{cost.seconds_setup:.2f} s set-up + {cost.seconds_solve:.2f} s solve"))
     if solution.history.step:

@@ -26,6 +26,7 @@ from .errors import (
     UnsupportedOutputError,
 )
 from .field import Field
+from .finding import Finding
 from .history import Cost, History
 from .norms import ErrorNorms, default_grid, error_norms
 from .references import ResolvedReference, resolve_reference
@@ -58,6 +59,7 @@ class Solution:
         parameters: estimate of each unknown parameter by name.
         intervals: (low, high) of each unknown parameter, which cover the truth with a probability of 95 %;
             empty where the backend gives none.
+        diagnosis: what the backend found suspicious about its run, each with a remedy.
         collocation_points: (m, d) points of the last residual minimisation, where there are such.
         error_estimate: the backend's own estimate of the relative error, where it has one.
         reference: what `error` compares with by default.
@@ -75,6 +77,7 @@ class Solution:
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
     parameters: dict[str, float] = dataclasses.field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    diagnosis: list[Finding] = dataclasses.field(default_factory=list)
     collocation_points: Array | None = None
     error_estimate: float | None = None
     reference: ResolvedReference | None = None
@@ -258,7 +261,7 @@ class Solution:
 
         Keys: problem, backend, status, message, reached, relative_l2, max_error, relative_l2_per_unknown,
         reference, reference_error, error_estimate (the backend's own), seconds_setup, seconds_solve, seed,
-        device, dtype, versions, files, parameters, intervals.
+        device, dtype, versions, files, parameters, intervals, diagnosis.
         """
         norms = self.measure()
         return {
@@ -283,6 +286,7 @@ class Solution:
             "versions": dict(self.provenance.get("versions", {})),
             "files": [str(file) for file in files],
             "parameters": {name: _finite(value) for name, value in self.parameters.items()},
+            "diagnosis": [finding.to_json() for finding in self.diagnosis],
             "intervals": {name: [_finite(end) for end in ends] for name, ends in self.intervals.items()},
         }
 

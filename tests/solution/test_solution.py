@@ -130,7 +130,7 @@ def test_summary_is_the_contract_and_strict_json(heat):
     assert set(summary) == {
         *("problem", "backend", "status", "relative_l2", "max_error", "reference", "reference_error"),
         *("seconds_setup", "seconds_solve", "seed", "device", "dtype", "versions", "files", "parameters"),
-        *("message", "reached", "relative_l2_per_unknown", "error_estimate", "intervals"),
+        *("message", "reached", "relative_l2_per_unknown", "error_estimate", "intervals", "diagnosis"),
     }
     assert summary["relative_l2_per_unknown"] == {"u": summary["relative_l2"]}
     assert summary["relative_l2"] == pytest.approx(0.01)

@@ -38,6 +38,7 @@ from ...declare.errors import UndeterminedParameterError
 from ...declare.problem import Problem
 from ...residual.residual import Batch, Residual
 from ..base import Context
+from .objective import mean_squares
 
 if TYPE_CHECKING:
     from .pinn import PINN, PINNState
@@ -90,7 +91,7 @@ def evidence(
     sets = observed(residual)
     if not sets:
         return None
-    squares = _mean_squares(residual, theta, held_out)  # observations are the same in every batch
+    squares = mean_squares(residual, theta, held_out)  # observations are the same in every batch
     level = max(sum(w * squares[i] for i, w in enumerate(weights) if i not in sets), _TINY)
     counts = {i: len(c.values) for i, c in sets.items()}
     first = next(iter(sets))
@@ -196,16 +197,6 @@ def _trained(problem: Problem, backend: PINN, seed: int, steps: int) -> PINNStat
         if progress.status is not None or not math.isfinite(progress.loss):
             break
     return state
-
-
-def _mean_squares(residual: Residual, theta: Tensor, batch: Batch) -> dict[int, float]:
-    """Mean square of each term's residual, by position; the batch's weights do not matter."""
-    values = residual.values(theta, batch)
-    return {
-        i: float(row.square().mean())
-        for group, rows in zip(residual.groups, values, strict=True)
-        for i, row in zip(group, rows, strict=True)
-    }
 
 
 def _columns(residual: Residual) -> Tensor:

@@ -34,6 +34,17 @@ class ResidualObjective:
             return self.residual.linearise(theta, self.blocks)
 
 
+def mean_squares(residual: Residual, theta: Tensor, batch: Batch) -> list[float]:
+    """Mean square of each term's residual, in the order of ``residual.terms``; weights do not matter."""
+    values = residual.values(theta, batch)
+    found = {
+        i: float(row.square().mean())
+        for group, rows in zip(residual.groups, values, strict=True)
+        for i, row in zip(group, rows, strict=True)
+    }
+    return [found[i] for i in range(len(residual.terms))]
+
+
 class NoObjective:
     """Zero everywhere: gives optimiser states their form where no objective is known yet."""
 

@@ -13,13 +13,14 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...declare import Problem
+from ...declare.conditions import Observations
 from ...declare.domain import Array
 from ...optimize import Adam, GaussNewton, Optimizer
 from ...optimize.first_order import FirstOrder, FirstOrderState
@@ -33,16 +34,22 @@ from ...residual.networks.parallel import parallel
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...solution.field import Field
+from ...solution.finding import Finding
+from ...solution.history import History
 from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
+from . import doctor
+from .balance import EVERY as BALANCE_EVERY
+from .balance import Balance, balanced
 from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
 from .field import NetworkField
 from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
-from .objective import NoObjective, ResidualObjective
+from .objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
+from .scales import mismatched_scales
 from .slabs import Carried, SlabField, during, edges, reasons_against
 from .subdomains import Subdomains, fold
 
@@ -56,6 +63,7 @@ _COMPILE_PAYS_AFTER = 40.0  # seconds of eager work that repay a compilation of 
 _COMPILE_JACOBIAN_PAYS_AFTER = 110.0  # the same for Jacobian rows, which take two to three times as long
 _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 _MEMORYLESS_PERIOD = 10  # the same where each step stands for itself, by default
+_CHECK = 25  # steps between comparisons of training points with held-out ones
 _LEAST_PERIOD = 100  # steps between refreshes for methods that collect curvature
 
 
@@ -72,6 +80,9 @@ class PINNState:
         losses: held-out losses of finished slabs.
         engine: the compiled residual that all slabs after the first share.
         weights: of each active term's mean square, by now.
+        training, validation: mean squares of the equations at the collocation points and at held-out ones
+            on the present slab, every 25 steps.
+        redraws: how often they differed so much that points were redrawn.
     """
 
     theta: Tensor
@@ -87,6 +98,9 @@ class PINNState:
     failures: int = 0
     compiled: bool = False
     weights: list[float] = field(default_factory=list)
+    training: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    redraws: int = 0
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     formulation: Formulation = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
@@ -152,6 +166,8 @@ class PINN(Backend):
         subdomains: `Subdomains`, cuts of a box across one coordinate; each part has a network of its own.
         condition_weight: weight of each condition's mean square. Observations start with it; from then on
             their weights follow from the noise, see `pdesolve.backends.pinn.inverse`.
+        balance: None, or "gradient-norm" or "ntk" for gradient methods: weights of all terms, from
+            ``condition_weight`` on, are balanced every 1000 steps; see `pdesolve.backends.pinn.balance`.
         exact_conditions: False turns every condition but periodicity into rows.
         compile: True, False, or "auto": where the budget repays it.
 
@@ -178,6 +194,7 @@ class PINN(Backend):
     frame: Literal["eulerian", "lagrangian"] = "eulerian"
     subdomains: Subdomains | None = None
     condition_weight: float = 100.0
+    balance: Balance | None = None
     exact_conditions: bool = True
     compile: bool | Literal["auto"] = "auto"
 
@@ -209,6 +226,7 @@ class PINN(Backend):
         self.require("optimizer", holds, f"one of {', '.join(known)}, or an Optimizer")
         holds = self.sampler is None or isinstance(self.sampler, Sampler) or self.sampler in SAMPLERS
         self.require("sampler", holds, f"one of {', '.join(SAMPLERS)}, a Sampler, or None")
+        self.require("balance", self.balance in (None, *get_args(Balance)), "None, 'gradient-norm' or 'ntk'")
         self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
         if self.slabs != "auto":
             self.require_count("slabs")
@@ -241,6 +259,8 @@ class PINN(Backend):
             if axis not in common
         ]
         against = reasons_against(problem) if self._count(problem) > 1 else None
+        if self.balance is not None and any(problem.of_type(Observations)):
+            reasons.append(f"balance={self.balance!r}: weights of observations follow from their noise")
         return [*reasons, *([f"slabs={self.slabs}: {against}"] if against else [])]
 
     def start(self, problem: Problem, context: Context) -> PINNState:
@@ -261,6 +281,8 @@ class PINN(Backend):
             slab=slab,
         )
         logger.info("%s", self._chosen(residual))
+        for finding in mismatched_scales(residual.program):
+            logger.warning("%s", finding)
         if not context.resuming:  # else points and the choice to compile come from the checkpoint
             self._use_points(state)
         return state
@@ -327,6 +349,24 @@ class PINN(Backend):
         slab, points = state.slab, [each.points for each in state.sets]
         at = state.theta if theta is None else theta
         return evidence(slab.residual, at, points, state.weights, slab.held_out)
+
+    def diagnosis(self, state: PINNState, history: History) -> list[Finding]:
+        """What `pdesolve.backends.pinn.doctor` and `scales` find."""
+        self._follow(state)
+        residual = state.slab.residual
+        batch = residual.batch([points.points for points in state.sets])
+        scales = mismatched_scales(residual.program)
+        ruined = doctor.not_finite(residual, state.theta, batch)
+        if ruined:
+            return [*ruined, *scales]
+        found = self.evidence(state)
+        return [
+            *doctor.plateau(state.validation, _CHECK),
+            *doctor.overfitting(state.training, state.validation, state.redraws),
+            *doctor.dominance(residual, state.theta, state.slab.held_out, self._first_weights(residual)),
+            *(doctor.noise(residual, found) if found is not None else []),
+            *scales,
+        ]
 
     def collocation_points(self, state: PINNState) -> Array:
         points = np.concatenate([points.points for points in state.sets])
@@ -563,6 +603,34 @@ class PINN(Backend):
             state.engine.adopt(residual)
         return state.engine
 
+    def _rebalance(self, state: PINNState) -> None:
+        """New weights of all terms; the objective holds them from now on."""
+        assert self.balance is not None
+        points = [each.points for each in state.sets]
+        state.weights = balanced(self.balance, state.slab.residual, state.theta, points, state.weights)
+        self._use_points(state)
+
+    def _is_overfitted(self, state: PINNState) -> bool:
+        """Every 25 steps: is the residual of the equations much larger between the points than at them?"""
+        if state.slab_step == 0 or state.slab_step % _CHECK:
+            return False
+        residual = state.slab.residual
+        batch = residual.batch([points.points for points in state.sets])
+        for levels, points in ((state.training, batch), (state.validation, state.slab.held_out)):
+            squares = mean_squares(residual, state.theta, points)
+            terms = zip(residual.terms, squares, strict=True)
+            levels.append(sum(square for term, square in terms if term.term.is_equation))
+        return state.validation[-1] > doctor.OVERFITTED * state.training[-1]
+
+    def _redraw(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
+        """New points everywhere, before their turn: the present ones have served their time."""
+        ratio = state.validation[-1] / state.training[-1]
+        logger.warning("mean square residual %.3g times larger between points: they are redrawn", ratio)
+        state.redraws += 1
+        state.sets = self._draw(state.slab.residual, state.rng)
+        self._use_points(state)
+        optimizer.restart(moments, state.slab.objective)
+
     def _refresh(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
         """Let the sampler change points and weights of the equations; go on with what the optimiser knows."""
         residual = state.slab.residual
@@ -584,7 +652,11 @@ class PINN(Backend):
     def _step(self, state: PINNState) -> Progress:
         if state.slab.objective is None:
             self._use_points(state)
-        residual, objective = state.slab.residual, state.slab.objective
+        residual = state.slab.residual
+        rebalances = self.balance is not None and state.slab_step % BALANCE_EVERY == 0
+        if rebalances:
+            self._rebalance(state)
+        objective = state.slab.objective
         warm = self._warm_up_steps(residual)
         optimizer: Optimizer = self._warm_up if state.slab_step < warm else self._main(residual)
         is_main = state.slab_step >= warm
@@ -595,13 +667,19 @@ class PINN(Backend):
             else:
                 state.warm_up = fresh
         moments = state.main if is_main else state.warm_up
+        if rebalances and state.slab_step not in (0, warm):
+            optimizer.restart(moments, objective)
         every = self._sampler(residual).every
         if not every and observed(residual):
             every = _MEMORYLESS_PERIOD  # their weights follow the residual
         if every and optimizer.collects_curvature:
             every = max(every, _LEAST_PERIOD)
         since = state.slab_step - warm if is_main else state.slab_step
-        if every and since and since % every == 0:
+        keeps = isinstance(self._sampler(residual), Fixed)
+        keeps |= optimizer.collects_curvature and state.slab_step % _LEAST_PERIOD != 0
+        if self._is_overfitted(state) and not keeps:
+            self._redraw(state, optimizer, moments)
+        elif every and since and since % every == 0:
             self._refresh(state, optimizer, moments)
         report = optimizer.step(moments, state.slab.objective)
         if not math.isfinite(moments.loss):
@@ -650,6 +728,7 @@ class PINN(Backend):
         # The parameters stay: N is about the rate of change of u, which one slab hands on to the next.
         state.sets = self._draw(state.slab.residual, state.rng)
         state.weights = self._first_weights(state.slab.residual)
+        state.training, state.validation = [], []
         state.began, state.slab_step, state.failures = state.context.spent(), 0, 0
 
     def _held_out_loss(self, state: PINNState) -> float:
