@@ -332,10 +332,14 @@ def _locate(parts: Sequence[Part], points: Array) -> Any:
 
 
 class JoinedField(Field):
-    """The fields of all parts as one; on a cut the part below it answers."""
+    """The fields of all parts as one; on a cut the part below it answers.
+
+    Attributes:
+        solved: the field of the folded problem, with all copies of the unknowns.
+    """
 
     def __init__(self, parts: Sequence[Part], solved: Field) -> None:
-        self._parts, self._solved = parts, solved
+        self._parts, self.solved = parts, solved
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         result = [np.empty(len(points)) for _ in wanted]
@@ -343,10 +347,10 @@ class JoinedField(Field):
         for i in np.unique(which):
             part, here = self._parts[i], which == i
             first = i * len(part.copies)
-            found = self._solved.derivatives(part.fold(points[here]), [(first + k, d) for k, d in wanted])
+            found = self.solved.derivatives(part.fold(points[here]), [(first + k, d) for k, d in wanted])
             for values, own, (_, index) in zip(result, found, wanted, strict=True):
                 values[here] = part.slope ** index[part.axis] * own
         return result
 
     def arrays(self) -> dict[str, Array]:
-        return self._solved.arrays()
+        return self.solved.arrays()
