@@ -115,7 +115,7 @@ def overfitting(sampler):
 
 
 def test_overfitted_points_are_redrawn_and_the_user_is_told(caplog):
-    with caplog.at_level(logging.WARNING, "pdesolve"):
+    with caplog.at_level(logging.INFO, "pdesolve"):
         solution = pde.solve(heat(), overfitting(RAD(every=10_000)), steps=110, progress=False)
     assert "redrawn" in caplog.text
     (finding,) = [f for f in solution.diagnosis if f.who == "the collocation points"]

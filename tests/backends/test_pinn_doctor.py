@@ -116,9 +116,26 @@ def test_scales_of_si_units_are_proposed():
     assert "u = 1e+04 u*" in findings["x"].remedy
 
 
-def test_ordinary_problems_have_ordinary_scales():
-    for name in ("burgers", "allen-cahn", "kdv", "helmholtz", "kovasznay", "lid-driven-cavity"):
-        assert scales(pde.catalogue(name)) == {}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "burgers",
+        "allen-cahn",
+        "kdv",
+        "helmholtz",
+        "kovasznay",
+        "lid-driven-cavity",
+        "poisson-peak",
+        "poisson-10d",
+    ],
+)
+def test_ordinary_problems_have_ordinary_scales(name):
+    """Those with a peak, too: their sources are next to nothing in most of the domain, their data tiny."""
+    assert scales(pde.catalogue(name)) == {}
+
+
+def test_small_data_are_found_where_nothing_else_drives():
+    assert "its data are of size 1.0e-05" in scales(heat(size=1e-5))["u"].what
 
 
 def test_scales_are_told_before_work(caplog):

@@ -75,7 +75,7 @@ def overfitting(training: Sequence[float], validation: Sequence[float], redraws:
     if not training:
         return []
     ratio = math.sqrt(validation[-1] / max(training[-1], _TINY))
-    if not redraws and ratio <= math.sqrt(OVERFITTED):
+    if ratio <= math.sqrt(OVERFITTED) and redraws <= len(training) / 3:
         return []
     drawn = f"; points were redrawn {redraws} times because of it" if redraws else ""
     return [

@@ -625,7 +625,7 @@ class PINN(Backend):
     def _redraw(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
         """New points everywhere, before their turn: the present ones have served their time."""
         ratio = state.validation[-1] / state.training[-1]
-        logger.warning("mean square residual %.3g times larger between points: they are redrawn", ratio)
+        logger.info("mean square residual %.3g times larger between points: they are redrawn", ratio)
         state.redraws += 1
         state.sets = self._draw(state.slab.residual, state.rng)
         self._use_points(state)

@@ -1,8 +1,9 @@
 """Scales of a problem, read off its symbols before any work: terms of an equation that differ too much.
 
 Every derivative D^α u_k is taken to be as large as U_k / Π L_i^α_i, with L_i half the extent of the domain
-along coordinate i and U_k the largest datum for u_k (1 where all data are zero). It is an estimate of where a
-network begins, not of the solution: layers and waves are steeper.
+along coordinate i and U_k the largest datum for u_k; where a source drives an equation or all data are zero,
+at least 1. It is an estimate of where a network begins, not of the solution: layers and waves are steeper.
+Sources are left out, for they may be large in a small part of the domain and nothing elsewhere.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def mismatched_scales(program: Program) -> list[Finding]:
 
 
 def data_sizes(program: Program) -> list[float]:
-    """U_k: the largest |datum| of initial, Dirichlet and observed values of each unknown; 1 where none is."""
+    """U_k: the largest |datum| of initial, Dirichlet and observed values of each unknown, or 1; see above."""
     problem, rng = program.problem, np.random.default_rng(0)
     sizes = [0.0] * len(problem.unknowns)
     for term in program.conditions:
@@ -65,14 +66,14 @@ def data_sizes(program: Program) -> list[float]:
         finite = np.abs(values[np.isfinite(values)])
         unknown = term.derivatives[0][0]
         sizes[unknown] = max(sizes[unknown], float(finite.max(initial=0.0)))
-    return [size or 1.0 for size in sizes]
+    is_driven = any(_sources(term) for term in program.equations)
+    return [max(size, 1.0) if is_driven or not size else size for size in sizes]
 
 
 def term_sizes(program: Program, term: LoweredTerm, sizes: list[float], lengths: Array) -> dict[str, float]:
-    """Median size of each additive term of an equation over the domain, those that vanish left out."""
+    """Median size of each additive term of an equation that holds an unknown; those that vanish left out."""
     problem = program.problem
-    whole = term.expression
-    parts = sp.Add.make_args(sp.expand(whole) if sp.count_ops(whole) < _LARGE else whole)
+    parts = [part for part in _parts(term) if part.free_symbols & set(term.symbols)]
     points = term.term.sample(problem.domain, _POINTS, np.random.default_rng(0))
     magnitudes = [
         np.full(
@@ -92,6 +93,17 @@ def term_sizes(program: Program, term: LoweredTerm, sizes: list[float], lengths:
         for part, value in zip(parts, values, strict=True)
     }
     return {name: size for name, size in found.items() if size > 0 and math.isfinite(size)}
+
+
+def _parts(term: LoweredTerm) -> tuple[sp.Expr, ...]:
+    """Additive terms of an equation."""
+    whole = term.expression
+    return tuple(sp.Add.make_args(sp.expand(whole) if sp.count_ops(whole) < _LARGE else whole))
+
+
+def _sources(term: LoweredTerm) -> list[sp.Expr]:
+    """Additive terms that hold no unknown."""
+    return [part for part in _parts(term) if not part.free_symbols & set(term.symbols)]
 
 
 def _starts(program: Program) -> list[float]:
