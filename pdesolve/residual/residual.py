@@ -336,7 +336,8 @@ class Residual:
             return values, tape.inputs
 
         zeros = [theta.new_zeros(n, *tap.shape) for tap, _ in taps]
-        values, pull_back, layer_inputs = torch.func.vjp(residuals, *zeros, has_aux=True)
+        pulled: Any = torch.func.vjp(residuals, *zeros, has_aux=True)
+        values, pull_back, layer_inputs = pulled
         roots = weights.sqrt()
         jacobians = []
         for j in range(len(values)):
@@ -372,9 +373,9 @@ class Residual:
         tape = Tape(1)
         d = len(self.program.problem.coordinates)
         inputs = sum(len(self.terms[i].term.inputs) for i in self.groups[g])
-        zeros = [self.tensor(np.zeros(shape)) for shape in ((1, d), (inputs, 1), (0, 1))]
+        point, data, nothing = (self.tensor(np.zeros(shape)) for shape in ((1, d), (inputs, 1), (0, 1)))
         with torch.no_grad():
-            self._group(g, GroupBatch(*zeros, zeros[0]), tape)
+            self._group(g, GroupBatch(point, data, nothing, point), tape)
         offsets, at = {}, 0
         for parameter in filter(torch.numel, self._holder.parameters()):
             offsets[id(parameter)] = at

@@ -10,7 +10,7 @@ import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError, Context
 from pdesolve.backends.pinn import PINN, RAD
 from pdesolve.backends.pinn.choice import OPTIMIZERS, SAMPLERS
-from pdesolve.backends.pinn.samplers import R3
+from pdesolve.backends.pinn.samplers import R3, CausalR3
 from pdesolve.conformance import BackendConformance
 from pdesolve.driver import UnsupportedProblemError
 from pdesolve.optimize import GaussNewton, StepReport
@@ -157,9 +157,10 @@ def test_every_optimizer_lowers_the_residual(name):
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
 def test_every_sampler_trains(name):
-    solution = pde.solve(
-        heat(), PINN(width=8, depth=2, points=300, sampler=name, compile=False), steps=25, progress=False
-    )
+    # The published gate needs 20,000 steps to open; this one opens in a dozen.
+    sampler = CausalR3(rate=2.0) if name == "causal-r3" else name
+    backend = PINN(width=8, depth=2, points=300, sampler=sampler, compile=False)
+    solution = pde.solve(heat(), backend, steps=40, progress=False)
     assert solution.error().relative_l2 < 1e-3
 
 

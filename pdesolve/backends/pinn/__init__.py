@@ -1,7 +1,8 @@
 """Physics-informed neural networks."""
 
-from .pinn import PINN, PINNState
+from .pinn import PINN
 from .samplers import RAD
+from .state import PINNState
 from .subdomains import Subdomains
 
 __all__ = ["PINN", "RAD", "PINNState", "Subdomains"]

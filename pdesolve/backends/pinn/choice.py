@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from ...optimize import LBFGS, SOAP, Adam, GaussNewton, Optimizer, SelfScaled
 from .samplers import (
+    AAS,
+    DAS,
     R3,
     RAD,
     RARD,
@@ -32,9 +34,23 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "soap": SOAP,
 }
 
-_SAMPLER_KINDS = (Fixed, Uniform, LatinHypercube, Sobol, RAD, RARG, RARD, R3, CausalR3, Causal, VRBA)
+_SAMPLER_KINDS = (
+    Fixed,
+    Uniform,
+    LatinHypercube,
+    Sobol,
+    RAD,
+    RARG,
+    RARD,
+    R3,
+    CausalR3,
+    Causal,
+    VRBA,
+    DAS,
+    AAS,
+)
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {kind.name: kind for kind in _SAMPLER_KINDS}
+SAMPLERS: dict[str, type[Sampler]] = {kind.name: kind for kind in _SAMPLER_KINDS}
 
 OPTION_KINDS: tuple[type, ...] = (*_SAMPLER_KINDS, GaussNewton, SelfScaled, LBFGS, Adam, SOAP, Subdomains)
 """Classes of objects that `PINN` takes as options."""

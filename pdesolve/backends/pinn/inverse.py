@@ -41,7 +41,8 @@ from ..base import Context
 from .objective import mean_squares
 
 if TYPE_CHECKING:
-    from .pinn import PINN, PINNState
+    from .pinn import PINN
+    from .state import PINNState
 
 LEVEL = 0.95  # probability of the intervals
 _INVERTIBLE = 1e-13  # of the largest column of J: for directions that neither equations nor data see

@@ -23,12 +23,11 @@ from ...declare import Problem
 from ...declare.conditions import Observations
 from ...declare.domain import Array
 from ...optimize import Adam, GaussNewton, Optimizer
-from ...optimize.first_order import FirstOrder, FirstOrderState
+from ...optimize.first_order import FirstOrder
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
-from ...residual.networks import NetworkError, make_network
 from ...residual.networks.maker import NETWORKS
 from ...residual.networks.parallel import parallel
 from ...residual.program import LoweringError, Program
@@ -37,7 +36,7 @@ from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.history import History
 from ...solution.status import Status
-from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
+from ..base import Backend, Capabilities, Context, Progress
 from . import doctor
 from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
@@ -46,11 +45,13 @@ from .field import NetworkField
 from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
+from .network import pinn_network
 from .objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
 from .slabs import Carried, SlabField, during, edges, reasons_against
+from .state import PINNState, Slab
 from .subdomains import Subdomains, fold
 
 logger = logging.getLogger(__name__)
@@ -65,71 +66,6 @@ _MOST_FAILURES = 3  # refreshes in a row after which no step was found
 _MEMORYLESS_PERIOD = 10  # the same where each step stands for itself, by default
 _CHECK = 25  # steps between comparisons of training points with held-out ones
 _LEAST_PERIOD = 100  # steps between refreshes for methods that collect curvature
-
-
-@dataclass
-class PINNState:
-    """Parameters, optimisers, points and generators of a run.
-
-    Attributes:
-        theta: parameters on the present slab of time; finished: those of earlier slabs.
-        began: share of the budget that was spent when the slab began.
-        warm_up, main: states of the two optimisers on the present slab.
-        sets: points of each group of terms.
-        slab_step: steps on the present slab; failures: refreshes in a row without a step.
-        losses: held-out losses of finished slabs.
-        engine: the compiled residual that all slabs after the first share.
-        weights: of each active term's mean square, by now.
-        training, validation: mean squares of the equations at the collocation points and at held-out ones
-            on the present slab, every 25 steps.
-        redraws: how often they differed so much that points were redrawn.
-    """
-
-    theta: Tensor
-    warm_up: FirstOrderState
-    main: Any
-    rng: np.random.Generator
-    sets: list[PointSet]
-    finished: list[Tensor] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    began: float = 0.0
-    step: int = 0
-    slab_step: int = 0
-    failures: int = 0
-    compiled: bool = False
-    weights: list[float] = field(default_factory=list)
-    training: list[float] = field(default_factory=list)
-    validation: list[float] = field(default_factory=list)
-    redraws: int = 0
-    context: Context = field(metadata={"transient": True}, default_factory=Context)
-    formulation: Formulation = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
-    slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
-    engine: Residual | None = field(metadata={"transient": True}, default=None)
-
-
-@dataclass
-class Slab:
-    """What belongs to one slab of time and follows from the problem and the state.
-
-    Attributes:
-        index: which slab; the only one has 0.
-        problem: for all of time.
-        earlier: the fields of the slabs before.
-        held_out: points that training never sees.
-        objective: the loss on the present points; None until they are used.
-    """
-
-    index: int
-    problem: Problem
-    residual: Residual
-    earlier: list[Field]
-    edges: list[float]
-    held_out: Batch = ()
-    objective: ResidualObjective | None = None
-
-    @property
-    def is_last(self) -> bool:
-        return self.index == len(self.edges) - 2
 
 
 @dataclass(frozen=True)
@@ -427,7 +363,7 @@ class PINN(Backend):
         ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0)
         generator = context.generator(0)
         copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
-        bodies = [self._network(part, ansatz.periodic, generator, copies) for _ in range(copies)]
+        bodies = [pinn_network(self, part, ansatz.periodic, generator, copies) for _ in range(copies)]
         network = bodies[0] if copies == 1 else parallel(bodies)
         residual = Residual(
             program,
@@ -440,53 +376,6 @@ class PINN(Backend):
         held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
         slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
-
-    def _network(
-        self, problem: Problem, periodic: tuple[int, ...], generator: torch.Generator, copies: int
-    ) -> nn.Module:
-        """A network for one of equally many unknowns' copies."""
-        outputs = len(problem.unknowns) // copies
-        if callable(self.network):
-            return self._own_network(len(problem.coordinates), outputs, generator)
-        return self._named_network(problem, outputs, periodic, generator)
-
-    def _named_network(
-        self, problem: Problem, outputs: int, periodic: tuple[int, ...], generator: torch.Generator
-    ) -> nn.Module:
-        assert isinstance(self.network, str)
-        options: dict[str, Any] = {"width": self.width, "depth": self.depth, "activation": self.activation}
-        if self.network == "readout":
-            del options["depth"]
-        options |= self.network_options
-        try:
-            return make_network(
-                self.network,
-                problem.domain,
-                outputs,
-                generator,
-                periodic=periodic,
-                harmonics=self.harmonics,
-                **options,
-            )
-        except NetworkError as error:
-            raise BackendOptionError(
-                "PINN(network_options=)", error.expected, error.got, error.remedy
-            ) from error
-
-    def _own_network(self, d: int, k: int, generator: torch.Generator) -> nn.Module:
-        """The user's module, tried at two points before any work."""
-        assert callable(self.network)
-        module = self.network(d, k, generator)
-        expected = f"a maker of modules from (n, {d}) points to (n, {k}) values"
-        self.require("network", isinstance(module, nn.Module), expected)
-        try:
-            shape = tuple(module.to(torch.float64)(torch.zeros(2, d, dtype=torch.float64)).shape)
-        except (RuntimeError, TypeError, AttributeError, ValueError) as error:
-            raise BackendOptionError(
-                "PINN(network=)", expected, f"an error: {error}", "Check the module's input."
-            ) from error
-        self.require("network", shape == (2, k), expected)
-        return module
 
     def _choice(self, residual: Residual) -> tuple[str, str]:
         return choose_optimizer(
@@ -517,8 +406,8 @@ class PINN(Backend):
         if isinstance(self.sampler, Sampler):
             return self.sampler
         made = SAMPLERS[self.sampler]()
-        often = self._main(residual).needs_rows and made.every > _MEMORYLESS_PERIOD
-        return replace(made, every=_MEMORYLESS_PERIOD) if often else made
+        often = self._main(residual).needs_rows and made.is_cheap and made.every > _MEMORYLESS_PERIOD
+        return replace(made, every=_MEMORYLESS_PERIOD) if often else made  # type: ignore[type-var]
 
     def _wants_compilation(self, residual: Residual, context: Context, slabs: int) -> bool:
         if self.compile != "auto":
@@ -622,15 +511,6 @@ class PINN(Backend):
             levels.append(sum(square for term, square in terms if term.term.is_equation))
         return state.validation[-1] > doctor.OVERFITTED * state.training[-1]
 
-    def _redraw(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
-        """New points everywhere, before their turn: the present ones have served their time."""
-        ratio = state.validation[-1] / state.training[-1]
-        logger.info("mean square residual %.3g times larger between points: they are redrawn", ratio)
-        state.redraws += 1
-        state.sets = self._draw(state.slab.residual, state.rng)
-        self._use_points(state)
-        optimizer.restart(moments, state.slab.objective)
-
     def _refresh(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
         """Let the sampler change points and weights of the equations; go on with what the optimiser knows."""
         residual = state.slab.residual
@@ -678,8 +558,11 @@ class PINN(Backend):
         keeps = isinstance(self._sampler(residual), Fixed)
         keeps |= optimizer.collects_curvature and state.slab_step % _LEAST_PERIOD != 0
         if self._is_overfitted(state) and not keeps:
-            self._redraw(state, optimizer, moments)
-        elif every and since and since % every == 0:
+            ratio = state.validation[-1] / state.training[-1]
+            logger.info("mean square residual %.3g times larger between points: they are redrawn", ratio)
+            state.redraws += 1
+            self._refresh(state, optimizer, moments)
+        elif every and since % every == 0 and (since or every == 1):  # weights that always follow: at once
             self._refresh(state, optimizer, moments)
         report = optimizer.step(moments, state.slab.objective)
         if not math.isfinite(moments.loss):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...declare import Domain
-from ...declare.domain import Array
+from ...declare.domain import Array, Mask
 from ...declare.problem import Term
 
 
@@ -32,6 +32,6 @@ class TermRegion:
         """(n, d) points, independent or even."""
         return self.term.sample(self.domain, n, rng, "sobol" if method == "even" else method)
 
-    def contains(self, points: Array) -> Array:
+    def contains(self, points: Array) -> Mask:
         """(n,) booleans."""
         return self.domain.contains(points)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class FlowSampler(Sampler):
     p is a `Flow` with parameters in ``memory``; it starts as the uniform density. A refresh evaluates the
     residual at ``pool`` times as many candidates as there are points, drawn by q, and trains p with Adam.
     """
+
+    is_cheap: ClassVar[bool] = False
 
     every: int = 500
     pool: int = 5

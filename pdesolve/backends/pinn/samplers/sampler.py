@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from ....declare.domain import Array
+from ....declare.domain import Array, Mask
 
 ResidualAt = Callable[[Array], Array]
 """Maps points (n, d) to signed residuals (equations, n) at the current parameters."""
@@ -32,7 +32,7 @@ class Region(Protocol):
         """(n, d) points; "uniform" ones are independent, "even" ones fill the region evenly."""
         ...
 
-    def contains(self, points: Array) -> Array:
+    def contains(self, points: Array) -> Mask:
         """(n,) booleans."""
         ...
 
@@ -59,9 +59,15 @@ class Sampler(ABC):
     A refresh happens every ``every`` optimiser steps; 0 means never. Methods that collect curvature over
     many steps (quasi-Newton) see a fixed objective between refreshes, and the trainer raises the period
     for them to at least 100.
+
+    Attributes:
+        name: as users choose it.
+        is_cheap: whether a refresh costs no more than an evaluation of the residual at some candidates.
+        every: optimiser steps between refreshes.
     """
 
     name: ClassVar[str]
+    is_cheap: ClassVar[bool] = True
     every: int
 
     def start(self, region: Region, n: int, rng: np.random.Generator) -> PointSet:
