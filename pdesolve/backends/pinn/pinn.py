@@ -9,6 +9,7 @@ with collocation points redrawn by their residual, on the whole of time or slab 
 from __future__ import annotations
 
 import copy
+import importlib.util
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from ...declare import Problem
 from ...declare.conditions import Observations
 from ...declare.domain import Array
-from ...optimize import Adam, GaussNewton, Optimizer
+from ...optimize import SOAP, Adam, GaussNewton, Optimizer
 from ...optimize.first_order import FirstOrder
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
@@ -36,7 +37,7 @@ from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.history import History
 from ...solution.status import Status
-from ..base import Backend, Capabilities, Context, Progress
+from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
 from . import doctor
 from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
@@ -160,6 +161,14 @@ class PINN(Backend):
         known = ("auto", *OPTIMIZERS)
         holds = isinstance(self.optimizer, Optimizer) or self.optimizer in known
         self.require("optimizer", holds, f"one of {', '.join(known)}, or an Optimizer")
+        wants_soap = self.optimizer == "soap" or isinstance(self.optimizer, SOAP)
+        if wants_soap and importlib.util.find_spec("pytorch_optimizer") is None:
+            raise BackendOptionError(
+                "PINN(optimizer=)",
+                "the package pytorch-optimizer for 'soap'",
+                "an environment without it",
+                "pip install 'pdesolve[soap]'.",
+            )
         holds = self.sampler is None or isinstance(self.sampler, Sampler) or self.sampler in SAMPLERS
         self.require("sampler", holds, f"one of {', '.join(SAMPLERS)}, a Sampler, or None")
         self.require("balance", self.balance in (None, *get_args(Balance)), "None, 'gradient-norm' or 'ntk'")
