@@ -212,6 +212,15 @@ def test_slabs_resume_and_load(tmp_path):
     assert np.array_equal(pde.load(tmp_path / "u.h5")(points), whole(points))
 
 
+def test_slabs_that_were_not_begun_have_no_values():
+    backend = PINN(width=6, depth=1, points=50, slabs=3, compile=False)
+    state = backend.start(heat(), Context())
+    backend.advance(state)
+    assert backend.field(state).end == pytest.approx(1 / 3)
+    whole = pde.solve(heat(), backend, steps=9, progress=False)
+    assert whole.field.end is None
+
+
 def test_a_steady_problem_is_not_cut_in_time():
     x = pde.coordinates("x")
     u = pde.unknown("u", x)

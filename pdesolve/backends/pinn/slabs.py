@@ -86,10 +86,17 @@ class Carried:
 
 
 class SlabField(Field):
-    """Fields of consecutive slabs of time, joined; the last one answers for later times, too."""
+    """Fields of consecutive slabs of time, joined, as far as they have been begun."""
 
-    def __init__(self, fields: Sequence[Field], starts: Sequence[float]) -> None:
-        self._fields, self._starts = list(fields), np.asarray(starts[1 : len(fields)])
+    def __init__(self, fields: Sequence[Field], edges: Sequence[float]) -> None:
+        self._fields, self._edges = list(fields), list(edges)
+        self._starts = np.asarray(edges[1 : len(fields)])
+
+    @property
+    def end(self) -> float | None:
+        """The end of the last slab, where others were to follow."""
+        begun = len(self._fields)
+        return self._edges[begun] if begun < len(self._edges) - 1 else None
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         slab = np.searchsorted(self._starts, points[:, -1], side="left")
