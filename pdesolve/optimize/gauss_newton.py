@@ -39,12 +39,15 @@ class GaussNewtonState:
     Attributes:
         theta: (p,).
         damping: μ of the last accepted step, relative to the mean of the squared column norms of J.
+        target: half of the loss from which patience counts; waited: steps since the loss was there.
         system: the form of the linear system that was used last.
     """
 
     theta: Tensor
     loss: float
     damping: float
+    target: float = math.inf
+    waited: int = 0
     generator: torch.Generator = field(default_factory=torch.Generator)
     system: str = ""
     evaluations: int = 1
@@ -71,6 +74,9 @@ class GaussNewton(Optimizer):
             repays it many times in the curved valleys of networks.
         marquardt: D = the column norms of J instead of the identity: the step does not change with the scale
             of parameters. Slower at first, lower in the end, on the problems tried.
+        patience: steps within which the loss must halve, else the search counts as stuck; None never does.
+            Losses of networks fall in stairs, on which patience ends too early; where rows are linear in the
+            parameters, or nearly so, few steps reach the minimum, and 3 is enough.
         sketch: number of random combinations of parameters that a step is sought in, drawn anew for each
             step; None seeks it among all parameters. From 3,000 parameters on, try 1,000.
     """
@@ -82,6 +88,7 @@ class GaussNewton(Optimizer):
     trials: int = 10
     acceleration: bool = True
     marquardt: bool = False
+    patience: int | None = None
     sketch: int | None = None
 
     name: ClassVar[str] = "gauss-newton"
@@ -90,11 +97,14 @@ class GaussNewton(Optimizer):
     def start(self, objective: LeastSquares, theta: Tensor) -> GaussNewtonState:
         """The given damping at the given parameters."""
         generator = torch.Generator(device=theta.device).manual_seed(theta.numel())
-        return GaussNewtonState(theta.clone(), self._loss(objective, theta), self.damping, generator)
+        return GaussNewtonState(
+            theta.clone(), self._loss(objective, theta), self.damping, generator=generator
+        )
 
     def restart(self, state: GaussNewtonState, objective: LeastSquares) -> None:
         """Only the loss is evaluated anew."""
         state.loss = self._loss(objective, state.theta)
+        state.target = state.loss / 2  # new points do not renew patience
         state.evaluations += 1
 
     def step(self, state: GaussNewtonState, objective: LeastSquares) -> StepReport:
@@ -131,6 +141,12 @@ class GaussNewton(Optimizer):
             return StepReport(False, reason=f"no damping up to {damping:.0e} lowered the loss")
         state.loss, state.damping, move = best
         state.theta = state.theta + move
+        if state.loss <= state.target:
+            state.target, state.waited = state.loss / 2, 0
+        else:
+            state.waited += 1
+        if self.patience is not None and state.waited >= self.patience:
+            return StepReport(False, reason=f"the loss did not halve in {self.patience} steps")
         return StepReport(True, float(move.norm()))
 
     def _system(self, state: GaussNewtonState, jacobian: Tensor) -> System:

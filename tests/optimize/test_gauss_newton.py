@@ -75,6 +75,20 @@ def test_the_loss_never_rises_and_a_stop_has_a_reason():
     assert float(gradient.norm()) < 1e-6
 
 
+def test_patience_ends_a_slow_descent_and_new_points_do_not_renew_it():
+    slow = Squares(lambda th: th)
+    optimizer = GaussNewton(damping=100.0, factor=1.0, patience=3)  # a step shortens θ by a hundredth
+    state = optimizer.start(slow, tensor([1.0, 2.0]))
+    state.target = state.loss / 2
+    reports = [optimizer.step(state, slow) for _ in range(3)]
+    assert [report.moved for report in reports] == [True, True, False]
+    assert reports[-1].reason == "the loss did not halve in 3 steps"
+    optimizer.restart(state, slow)
+    assert not optimizer.step(state, slow).moved
+    fast = Squares(lambda th: th)
+    assert GaussNewton(damping=1e-3, patience=1).step(state, fast).moved  # it halves: all is well
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.floats(-8, 1), st.booleans(), st.integers(0, 99))
 def test_all_forms_of_the_damped_system_agree(m, p, power, marquardt, seed):

@@ -11,7 +11,7 @@ import pdesolve.declare as pde
 from pdesolve.residual.ansatz import build_ansatz
 from pdesolve.residual.jets import JetSpace, autodiff_jet, network_jet, unruled
 from pdesolve.residual.model import Model
-from pdesolve.residual.networks import NetworkError, make_network
+from pdesolve.residual.networks import LINEAR, NetworkError, make_network
 from pdesolve.residual.networks.maker import NETWORKS
 from pdesolve.residual.program import Program
 from pdesolve.residual.residual import Residual
@@ -27,8 +27,9 @@ SMALL = {
     "pirate": {"width": 5, "depth": 2},
     "separable": {"width": 4, "depth": 1, "rank": 2},
     "readout": {"width": 9, "spread": 1.0},
+    "waves": {"width": 9, "spread": 1.0},
 }
-FACTORISED = [name for name in SMALL if name != "readout"]
+FACTORISED = [name for name in SMALL if name not in LINEAR]
 
 
 def generator(seed=0):
@@ -79,6 +80,7 @@ def test_jets_to_order_four_equal_nested_forward_mode(name, domain):
 )
 def test_any_combination_of_options(name, periodic, fourier, factorised, indices, seed):
     options = {"factorised": factorised} if name in FACTORISED else {}
+    fourier = 0 if name == "waves" else fourier
     made = network(name, PLANE, seed, 1, periodic=periodic, fourier=fourier, **options)
     space = JetSpace.of(indices)
     by_rules, by_func = (f(made, points(2, seed=seed), space) for f in (network_jet, autodiff_jet))
@@ -88,8 +90,9 @@ def test_any_combination_of_options(name, periodic, fourier, factorised, indices
         assert torch.allclose(found, expected, rtol=1e-9, atol=1e-10 * scale)
 
 
-@pytest.mark.parametrize("fourier", [0, 4])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    ("name", "fourier"), [*((name, 0) for name in SMALL), *((name, 4) for name in SMALL if name != "waves")]
+)
 def test_periodic_embeddings_make_every_network_periodic(name, fourier):
     made = network(name, BOX, periodic=(0,), fourier=fourier)
     left = points(3)
@@ -186,6 +189,56 @@ def test_one_least_squares_solve_of_helmholtz_by_a_readout():
     found = made.derivatives(theta, at, [(0, (0, 0))])[0]
     expected = torch.sin(torch.pi * at[:, 0]) * torch.sin(2 * torch.pi * at[:, 1])
     assert float((found - expected).norm() / expected.norm()) < 1e-8
+
+
+# -- waves -----------------------------------------------------------------------------------------
+
+
+def test_waves_hold_whole_numbers_on_periodic_axes_and_fewer_copies_of_high_ones():
+    net = make_network("waves", PLANE, 1, generator(), periodic=(0,), harmonics=7, width=160, spread=3.0)
+    along, in_time = net[0].waves.T
+    counts = [int((along == torch.pi * k).sum()) for k in range(8)]
+    assert sum(counts) == len(along) == 80
+    assert counts == sorted(counts, reverse=True)
+    assert 2 * counts[7] <= counts[0] <= 5 * counts[7]
+    assert 2.5 < float(in_time.abs().max()) <= 3.0
+    for k in range(8):  # each quarter of the frequencies has its quarter of the copies
+        below = (in_time[along == torch.pi * k] < -1.5).to(torch.float64).mean()
+        assert abs(float(below) - 0.25) <= 1 / counts[k]
+
+
+def test_waves_in_two_periodic_directions_hold_each_pair_once():
+    net = make_network("waves", BOX, 1, generator(), periodic=(0, 1), harmonics=2, width=400, spread=1.0)
+    pairs = {tuple(k) for k in (net[0].waves[:, :2] / torch.pi).round().int().tolist()}
+    expected = {(i, j) for i in range(-2, 3) for j in range(-2, 3) if i * i + j * j <= 4 and (i, j) >= (0, 0)}
+    assert pairs == expected
+
+
+def test_waves_along_periodic_axes_alone_are_all_different():
+    net = make_network("waves", PLANE, 1, generator(), periodic=(0, 1), harmonics=3, width=400)
+    numbers = (net[0].waves / torch.pi).round().int().tolist()
+    assert len({tuple(k) for k in numbers}) == len(numbers) == 14  # half of the 29 in a circle of radius 3
+    assert [0, 0] not in numbers
+
+
+def test_one_least_squares_solve_of_advection_by_waves():
+    """u_t + 3 u_x = 0, u(x, 0) = exp(sin 2πx/3): the travelling wave, to seven digits."""
+    u = pde.unknown("u", x, t)
+    start = sp.exp(sp.sin(2 * sp.pi * x / 3))
+    problem = pde.Problem(
+        "waves", [u.diff(t) + 3 * u.diff(x)], PLANE, [pde.Initial(u, start), pde.Periodic(u)]
+    )
+    program = Program(problem)
+    options = {"periodic": (0,), "harmonics": 11, "width": 450, "spread": 16.0}
+    net = make_network("waves", problem.domain, 1, generator(), **options)
+    made = Residual(program, Model(program, net, build_ansatz(problem)))
+    batch = made.batch([problem.domain.sample(1400, np.random.default_rng(0))])
+    rows, jacobian = made.linearise(made.start(), batch)
+    theta = torch.linalg.lstsq(jacobian, -rows[:, None], driver="gelsd").solution[:, 0]
+    at = problem.domain.sample(500, np.random.default_rng(1))
+    found = made.derivatives(theta, torch.from_numpy(at), [(0, (0, 0))])[0].numpy()
+    expected = np.exp(np.sin(2 * np.pi * (at[:, 0] - 3 * at[:, 1]) / 3))
+    assert np.linalg.norm(found - expected) / np.linalg.norm(expected) < 1e-7
 
 
 # -- formulas --------------------------------------------------------------------------------------
@@ -313,6 +366,9 @@ def test_networks_are_made_from_their_own_generator_in_float64(name):
         ("mlp", {"sigma": float("inf")}, "a positive number; got inf"),
         ("readout", {"spread": (1.0, 0.0)}, "a positive number, or several"),
         ("readout", {"spread": ()}, "a positive number, or several"),
+        ("waves", {"spread": (1.0, 2.0, 3.0)}, "one number, or 2: one for each axis that is not periodic"),
+        ("waves", {"fourier": 3}, "0: waves are features themselves; got 3"),
+        ("waves", {"activation": "sin"}, "options among width, spread; got activation"),
     ],
 )
 def test_what_cannot_be_made_is_refused(name, options, message):

@@ -59,18 +59,26 @@ _GAUSS_NEWTON = 2500
 _DENSE = 6000
 
 
-def choose_optimizer(parameters: int, is_double: bool, has_rules: bool) -> tuple[str, str]:
+_LINEAR = GaussNewton(damping=1e-10, factor=10.0, patience=3)
+"""For networks that are linear in their parameters: nearly undamped, and soon over."""
+
+
+def choose_optimizer(
+    parameters: int, is_double: bool, has_rules: bool, is_linear: bool = False
+) -> tuple[Optimizer, str]:
     """The optimiser that "auto" stands for, and the reason in words.
 
     Gauss-Newton's step costs rows times p² flops and repays them up to a few thousand parameters; a dense
     quasi-Newton matrix has p² numbers; single precision loses the curvature that both live on.
     """
     if not is_double:
-        return "adam", "single precision has too few digits for curvature"
+        return Adam(), "single precision has too few digits for curvature"
     if not has_rules:
-        return "ssbroyden2", "the module has no jet rules, so that Jacobian rows are costly"
+        return SelfScaled("ssbroyden2"), "the module has no jet rules, so that Jacobian rows are costly"
+    if is_linear and parameters <= _DENSE:
+        return _LINEAR, f"the network is linear in its {parameters} parameters"
     if parameters <= _GAUSS_NEWTON:
-        return "gauss-newton", f"{parameters} parameters in double precision"
+        return GaussNewton(), f"{parameters} parameters in double precision"
     if parameters <= _DENSE:
-        return "ssbroyden2", f"{parameters} parameters are many for Gauss-Newton"
-    return "lbfgs", f"{parameters} parameters are too many for a dense matrix"
+        return SelfScaled("ssbroyden2"), f"{parameters} parameters are many for Gauss-Newton"
+    return LBFGS(), f"{parameters} parameters are too many for a dense matrix"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...declare import Problem
-from ...residual.networks import NetworkError, make_network
+from ...residual.networks import LINEAR, NetworkError, make_network
 from ..base import BackendOptionError
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ def pinn_network(
         "depth": backend.depth,
         "activation": backend.activation,
     }
-    if backend.network == "readout":
+    if backend.network in LINEAR:
         del options["depth"]
+    if backend.network == "waves":
+        del options["activation"]
     options |= backend.network_options
     try:
         return make_network(

@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from ...declare import Problem
 from ...declare.conditions import Observations
 from ...declare.domain import Array
-from ...optimize import SOAP, Adam, GaussNewton, Optimizer
+from ...optimize import SOAP, Adam, Optimizer
 from ...optimize.first_order import FirstOrder
 from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
-from ...residual.networks.maker import NETWORKS
+from ...residual.networks.maker import LINEAR, NETWORKS
 from ...residual.networks.parallel import parallel
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
@@ -77,13 +77,14 @@ class PINN(Backend):
     those that the trial function does not meet exactly.
 
     Attributes:
-        network: "mlp", "modified-mlp", "pirate", "separable", "readout" (see `pdesolve.residual.networks`),
-            or a maker of your own module. Modules without jet rules are differentiated by torch.func, which
-            costs 2^k network passes for a derivative of order k.
+        network: "mlp", "modified-mlp", "pirate", "separable", "readout", "waves" (see
+            `pdesolve.residual.networks`), or a maker of your own module. Modules without jet rules are
+            differentiated by torch.func, which costs 2^k network passes for a derivative of order k.
         width, depth: hidden layers; 4 x 16 for one smooth unknown, 4 x 32 for flows. Multiples of 8 fill the
             processor's vectors.
         activation: tanh, sin, silu, gelu, softplus, sigmoid or gaussian.
-        harmonics: harmonics of the periodic embedding; 1 suits small networks.
+        harmonics: harmonics of the periodic embedding; 1 suits small networks, the highest wave number of the
+            solution suits "waves".
         network_options: further options of the network, such as ``{"factorised": True}``.
         optimizer: "auto", "gauss-newton" (up to about 2,500 parameters), "ssbroyden2", "ssbroyden1",
             "ssbfgs", "bfgs" (up to about 6,000), "lbfgs", "adam", "soap", or an object of `pdesolve.optimize`
@@ -326,8 +327,8 @@ class PINN(Backend):
     def _chosen(self, residual: Residual) -> str:
         if self.optimizer != "auto":
             return f"{self._main(residual).name} on {residual.start().numel()} parameters"
-        name, reason = self._choice(residual)
-        return f"optimizer {name!r}: {reason}"
+        chosen, reason = self._choice(residual)
+        return f"optimizer {chosen.name!r}: {reason}"
 
     def diagnose(self, state: PINNState) -> str:
         """The first term and point whose residual is not finite."""
@@ -386,18 +387,15 @@ class PINN(Backend):
         slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
 
-    def _choice(self, residual: Residual) -> tuple[str, str]:
-        return choose_optimizer(
-            residual.start().numel(), residual.dtype == torch.float64, not unruled(residual.model.network)
-        )
+    def _choice(self, residual: Residual) -> tuple[Optimizer, str]:
+        has_rules = not unruled(residual.model.network)
+        is_double = residual.dtype == torch.float64
+        return choose_optimizer(residual.start().numel(), is_double, has_rules, self.network in LINEAR)
 
     def _main(self, residual: Residual) -> Optimizer:
         if isinstance(self.optimizer, Optimizer):
             return self.optimizer
-        if self.optimizer == "auto" and self.network == "readout" and residual.dtype == torch.float64:
-            return GaussNewton(system="qr", damping=1e-13)  # a linear problem needs one undamped step
-        name = self._choice(residual)[0] if self.optimizer == "auto" else self.optimizer
-        made = OPTIMIZERS[name]()
+        made = self._choice(residual)[0] if self.optimizer == "auto" else OPTIMIZERS[self.optimizer]()
         return replace(made, learning_rate=self.learning_rate) if isinstance(made, FirstOrder) else made
 
     @property

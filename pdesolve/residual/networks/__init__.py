@@ -2,14 +2,16 @@
 
 from .features import Features, box_features, fourier_features, fourier_of
 from .linear import FactorisedLinear
-from .maker import NetworkError, make_network
+from .maker import LINEAR, NetworkError, make_network
 from .mlp import mlp
 from .modified_mlp import ModifiedMLP, modified_mlp
 from .pirate import PirateNet, pirate
 from .readout import readout
 from .separable import Separable, separable
+from .waves import waves
 
 __all__ = [
+    "LINEAR",
     "FactorisedLinear",
     "Features",
     "ModifiedMLP",
@@ -25,4 +27,5 @@ __all__ = [
     "pirate",
     "readout",
     "separable",
+    "waves",
 ]

@@ -19,6 +19,7 @@ from .modified_mlp import modified_mlp
 from .pirate import pirate
 from .readout import readout
 from .separable import separable
+from .waves import waves
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": mlp,
@@ -26,8 +27,12 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "pirate": pirate,
     "separable": separable,
     "readout": readout,
+    "waves": waves,
 }
 """Functions (features, outputs, generator, **options) that make networks; see each for its options."""
+
+LINEAR = ("readout", "waves")
+"""Networks that are linear in their parameters."""
 
 
 class NetworkError(PDESolveError):
@@ -64,7 +69,7 @@ def make_network(
     if name not in NETWORKS:
         raise NetworkError("make_network", f"one of {', '.join(NETWORKS)}", repr(name), "Correct the name.")
     maker = NETWORKS[name]
-    known = list(inspect.signature(maker).parameters)[3:]
+    known = [o for o in list(inspect.signature(maker).parameters)[3:] if o not in ("periodic", "harmonics")]
     for option in options:
         if option not in known:
             who, expected = f"make_network({name!r})", f"options among {', '.join(known)}"
@@ -77,6 +82,15 @@ def make_network(
     def embed(features: Features) -> Features:
         return fourier_of(features, fourier, sigma, generator) if fourier else features
 
+    if maker is waves:
+        if fourier:
+            who = "make_network('waves', fourier=)"
+            raise NetworkError(who, "0: waves are features themselves", str(fourier), "Remove the option.")
+        spread, count = options.get("spread", 1.0), len(domain.axes) - len(periodic)
+        if isinstance(spread, Sequence) and len(spread) != count:
+            expected = f"one number, or {count}: one for each axis that is not periodic"
+            raise NetworkError("make_network('waves', spread=)", expected, repr(spread), "Change the option.")
+        return waves(box_features(domain), outputs, generator, periodic, harmonics, **options)
     if maker is separable:
         each = [embed(axis_features(domain, i, periodic, harmonics)) for i in range(len(domain.axes))]
         return separable(each, outputs, generator, **options)
