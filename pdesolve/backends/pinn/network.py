@@ -9,6 +9,7 @@ from torch import nn
 
 from ...declare import Problem
 from ...residual.networks import LINEAR, NetworkError, make_network
+from ...residual.symmetry import parities
 from ..base import BackendOptionError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def pinn_network(
             generator,
             periodic=periodic,
             harmonics=backend.harmonics,
+            parities=parities(problem) if backend.symmetry and backend.network in LINEAR else None,
             **options,
         )
     except NetworkError as error:

@@ -51,7 +51,7 @@ from .objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
-from .slabs import Carried, SlabField, during, edges, reasons_against
+from .slabs import Carried, SlabField, Slabs, during, edges, is_slabs, reasons_against
 from .state import PINNState, Slab
 from .subdomains import Subdomains, fold
 
@@ -85,6 +85,9 @@ class PINN(Backend):
         activation: tanh, sin, silu, gelu, softplus, sigmoid or gaussian.
         harmonics: harmonics of the periodic embedding; 1 suits small networks, the highest wave number of the
             solution suits "waves".
+        symmetry: True lets networks that are linear in their parameters take on the reflections that leave
+            the problem as it is (`pdesolve.residual.symmetry`): half the parameters for the same resolution.
+            False, where a steady non-linear problem has solutions without them.
         network_options: further options of the network, such as ``{"factorised": True}``.
         optimizer: "auto", "gauss-newton" (up to about 2,500 parameters), "ssbroyden2", "ssbroyden1",
             "ssbfgs", "bfgs" (up to about 6,000), "lbfgs", "adam", "soap", or an object of `pdesolve.optimize`
@@ -97,8 +100,8 @@ class PINN(Backend):
         sampler: how interior points are chosen and redrawn: "rad", "r3", "causal-r3", "causal", "vrba",
             "fixed" and others, or an object of `pdesolve.backends.pinn.samplers` with options of its own.
             Methods that collect curvature see new points every 100 steps at most.
-        slabs: number of slabs of time, each with a network that starts from where the last one ended. "auto":
-            one.
+        slabs: number of equal slabs of time, or the times at which they meet; each has a network that starts
+            from where the last one ended. "auto": one.
         frame: "eulerian", or "lagrangian" for scalar transport in one dimension of space: the problem is
             solved along its characteristics (see `pdesolve.backends.pinn.lagrangian`).
         subdomains: `Subdomains`, cuts of a box across one coordinate; each part has a network of its own.
@@ -121,6 +124,7 @@ class PINN(Backend):
     depth: int = 4
     activation: str = "tanh"
     harmonics: int = 1
+    symmetry: bool = True
     network_options: Mapping[str, Any] = field(default_factory=dict)
     optimizer: str | Optimizer = "auto"
     adam_steps: int | None = None
@@ -128,7 +132,7 @@ class PINN(Backend):
     points: int | None = None
     points_boundary: int = 400
     sampler: str | Sampler | None = "rad"
-    slabs: int | Literal["auto"] = "auto"
+    slabs: Slabs = "auto"
     frame: Literal["eulerian", "lagrangian"] = "eulerian"
     subdomains: Subdomains | None = None
     condition_weight: float = 100.0
@@ -172,10 +176,13 @@ class PINN(Backend):
             )
         holds = self.sampler is None or isinstance(self.sampler, Sampler) or self.sampler in SAMPLERS
         self.require("sampler", holds, f"one of {', '.join(SAMPLERS)}, a Sampler, or None")
+        self.require("symmetry", isinstance(self.symmetry, bool), "True or False")
         self.require("balance", self.balance in (None, *get_args(Balance)), "None, 'gradient-norm' or 'ntk'")
         self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
-        if self.slabs != "auto":
-            self.require_count("slabs")
+        if isinstance(self.slabs, list):  # as files hold tuples
+            object.__setattr__(self, "slabs", tuple(self.slabs))
+        expected = "a whole number of at least 1, increasing times at which slabs meet, or 'auto'"
+        self.require("slabs", is_slabs(self.slabs), expected)
         self.require("frame", self.frame in ("eulerian", "lagrangian"), "'eulerian' or 'lagrangian'")
         holds = self.subdomains is None or isinstance(self.subdomains, Subdomains)
         self.require("subdomains", holds, "Subdomains or None")
@@ -204,7 +211,7 @@ class PINN(Backend):
             for axis in problem.periodic_axes(unknown)
             if axis not in common
         ]
-        against = reasons_against(problem) if self._count(problem) > 1 else None
+        against = reasons_against(problem, self.slabs)
         if self.balance is not None and any(problem.of_type(Observations)):
             reasons.append(f"balance={self.balance!r}: weights of observations follow from their noise")
         return [*reasons, *([f"slabs={self.slabs}: {against}"] if against else [])]
@@ -359,12 +366,8 @@ class PINN(Backend):
             return lagrangian(problem)
         return fold(problem, self.subdomains) if self.subdomains else Formulation(problem, problem)
 
-    def _count(self, problem: Problem) -> int:
-        """Number of slabs."""
-        return 1 if self.slabs == "auto" else self.slabs
-
     def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
-        ends = edges(problem, self._count(problem))
+        ends = edges(problem, self.slabs)
         part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
         background = None
         if index:

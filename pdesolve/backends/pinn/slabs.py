@@ -14,6 +14,8 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
@@ -36,16 +38,32 @@ def during(problem: Problem, start: float, end: float) -> Problem:
     return part
 
 
-def edges(problem: Problem, count: int) -> list[float]:
-    """Ends of ``count`` slabs of equal length, (count + 1,)."""
-    if count == 1 and problem.domain.time is None:
+Slabs = int | tuple[float, ...] | Literal["auto"]
+"""Number of equal slabs, or the times at which they meet; "auto": one."""
+
+
+def is_slabs(value: Any) -> bool:
+    """True for what `Slabs` says, in any problem."""
+    if isinstance(value, tuple):
+        numbers = all(isinstance(t, int | float) and math.isfinite(t) for t in value)
+        return len(value) > 0 and numbers and all(a < b for a, b in pairwise(value))
+    return value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+
+
+def edges(problem: Problem, slabs: Slabs) -> list[float]:
+    """Ends of the slabs, (slabs + 1,)."""
+    if problem.domain.time is None:
         return [0.0, 0.0]
-    assert problem.domain.time is not None
-    return [float(t) for t in np.linspace(*problem.domain.time.bounds, count + 1)]
+    start, end = problem.domain.time.bounds
+    if isinstance(slabs, tuple):
+        return [float(start), *map(float, slabs), float(end)]
+    return [float(t) for t in np.linspace(start, end, (1 if slabs == "auto" else slabs) + 1)]
 
 
-def reasons_against(problem: Problem) -> str | None:
-    """Why a problem cannot be cut in time, if so."""
+def reasons_against(problem: Problem, slabs: Slabs) -> str | None:
+    """Why a problem cannot be cut in time like this, if so."""
+    if slabs in (1, "auto"):
+        return None
     if problem.domain.time is None:
         return "the problem is steady"
     if not any(isinstance(c, Initial) for c in problem.conditions):
@@ -56,6 +74,8 @@ def reasons_against(problem: Problem) -> str | None:
         return "observations lie in several slabs"
     if any(t.points is not None or t.fixed for t in problem.terms):
         return "conditions at single points lie in single slabs"
+    if not all(a < b for a, b in pairwise(edges(problem, slabs))):
+        return "times at which slabs meet must lie inside {} to {}".format(*problem.domain.time.bounds)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Input features: scaled coordinates, periodic embeddings and random Fourier features."""
+"""Input features: scaled coordinates, periodic embeddings, random Fourier features, reflections."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...declare import Domain
 from ..activations import cosine, sine
-from ..jets import Jet, JetModule
+from ..jets import Jet, JetModule, push
 
 
 class Features(JetModule):
@@ -46,6 +46,31 @@ class Features(JetModule):
             phase = jet.linear(self.waves, None)
             pieces += [phase.apply(cosine), phase.apply(sine)]
         return Jet.concatenate(pieces)
+
+
+class Mirrored(JetModule):
+    """f(z) + σ f(z'), with z' the reflection of one coordinate: even (σ = 1) or odd (σ = -1) features.
+
+    Args:
+        body: maps points to features.
+        bounds: (d, 2), of all coordinates.
+        axis: the coordinate that is reflected at the middle of its bounds.
+    """
+
+    sign: Tensor  # diagonal (d, d)
+    offset: Tensor  # (d,)
+
+    def __init__(self, body: nn.Module, bounds: Tensor, axis: int, parity: int) -> None:
+        super().__init__()
+        self.body, self.parity = body, parity
+        sign, offset = torch.ones(len(bounds), dtype=torch.float64), bounds.new_zeros(len(bounds))
+        sign[axis], offset[axis] = -1.0, bounds[axis].sum()
+        self.register_buffer("sign", torch.diag(sign))
+        self.register_buffer("offset", offset)
+
+    def jet(self, jet: Jet) -> Jet:
+        image = push(self.body, jet.linear(self.sign, self.offset))
+        return push(self.body, jet).add(image.scale(float(self.parity)))
 
 
 def axis_features(domain: Domain, axis: int, periodic: Sequence[int] = (), harmonics: int = 1) -> Features:

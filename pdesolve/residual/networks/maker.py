@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from ...declare import Domain
 from ...declare.errors import PDESolveError
 from ..activations import ACTIVATIONS
-from .features import Features, axis_features, box_features, fourier_of
+from .features import Features, Mirrored, axis_features, box_features, fourier_of
 from .mlp import mlp
 from .modified_mlp import modified_mlp
 from .pirate import pirate
@@ -49,6 +49,7 @@ def make_network(
     harmonics: int = 1,
     fourier: int = 0,
     sigma: float = 1.0,
+    parities: Mapping[int, int] | None = None,
     **options: Any,
 ) -> nn.Module:
     """A network from (n, d) points of a domain to (n, outputs) values, in float64.
@@ -61,6 +62,8 @@ def make_network(
         periodic: axes with a periodic embedding of ``harmonics`` waves.
         fourier: number of random Fourier features on top of these, or 0; ``sigma``: their spread, 1 for
             smooth fields, up to 10 for oscillating ones.
+        parities: axes along which the network is even (1) or odd (-1). Networks that are linear in their
+            parameters take them on, others do not.
         options: those of the network, such as ``width`` and ``activation``.
 
     Raises:
@@ -82,19 +85,31 @@ def make_network(
     def embed(features: Features) -> Features:
         return fourier_of(features, fourier, sigma, generator) if fourier else features
 
-    if maker is waves:
-        if fourier:
-            who = "make_network('waves', fourier=)"
-            raise NetworkError(who, "0: waves are features themselves", str(fourier), "Remove the option.")
-        spread, count = options.get("spread", 1.0), len(domain.axes) - len(periodic)
-        if isinstance(spread, Sequence) and len(spread) != count:
-            expected = f"one number, or {count}: one for each axis that is not periodic"
-            raise NetworkError("make_network('waves', spread=)", expected, repr(spread), "Change the option.")
-        return waves(box_features(domain), outputs, generator, periodic, harmonics, **options)
     if maker is separable:
         each = [embed(axis_features(domain, i, periodic, harmonics)) for i in range(len(domain.axes))]
         return separable(each, outputs, generator, **options)
-    return maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
+    if maker is waves:
+        _check_waves(domain, periodic, fourier, options)
+        made: nn.Module = waves(box_features(domain), outputs, generator, periodic, harmonics, **options)
+    else:
+        made = maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
+    if name not in LINEAR or not parities:
+        return made
+    assert isinstance(made, nn.Sequential)
+    hidden: nn.Module = made[:-1]
+    for axis, parity in parities.items():
+        hidden = Mirrored(hidden, torch.tensor(domain.bounds, dtype=torch.float64), axis, parity)
+    return nn.Sequential(hidden, made[-1])
+
+
+def _check_waves(domain: Domain, periodic: Sequence[int], fourier: int, options: Mapping[str, Any]) -> None:
+    if fourier:
+        who = "make_network('waves', fourier=)"
+        raise NetworkError(who, "0: waves are features themselves", str(fourier), "Remove the option.")
+    spread, count = options.get("spread", 1.0), len(domain.axes) - len(periodic)
+    if isinstance(spread, Sequence) and len(spread) != count:
+        expected = f"one number, or {count}: one for each axis that is not periodic"
+        raise NetworkError("make_network('waves', spread=)", expected, repr(spread), "Change the option.")
 
 
 def _is_count(value: Any, least: int = 1) -> bool:
