@@ -54,26 +54,52 @@ def at_the_peak(problem: pde.Problem) -> Array:
     return points[(np.abs(points) <= 1).all(axis=1)]
 
 
+def spread(size: float | tuple[float, ...]) -> dict[str, Any]:
+    """Options of a network of waves: the largest wave number along axes that are not periodic."""
+    return {"network_options": {"spread": size}}
+
+
+WAVES = {"network": "waves", "sampler": "fixed", "compile": False}
+CONVECTION = {"slabs": 5, **WAVES, "width": 120, "harmonics": 2, "points": 500, **spread(8.0)}
+
 CASES: dict[str, Case] = {
     "burgers-30": Case("burgers", 30, 1e-5, {"slabs": 6, "width": 12, "depth": 3}),
     "burgers-120": Case("burgers", 120, 1e-6, {"slabs": 6, "depth": 3}),
     "burgers-300": Case("burgers", 300, 1e-7, {"slabs": 6, "depth": 3}),
-    "convection-30": Case("convection", 60, 1e-5, {"slabs": 5, "depth": 2, "activation": "sin"}),
-    "convection-50": Case(
-        "convection", 60, 1e-5, {"slabs": 5, "depth": 2, "activation": "sin"}, {"beta": 50}
-    ),
+    "convection-30": Case("convection", 60, 1e-5, CONVECTION),
+    "convection-50": Case("convection", 60, 1e-5, CONVECTION, {"beta": 50}),
     "allen-cahn": Case("allen-cahn", 120, 1e-4, {"slabs": 5, "depth": 3}, {}, away_from_the_seam, 1e-5),
     "allen-cahn-dirichlet": Case(
-        "allen-cahn", 120, 1e-6, {"slabs": 5, "depth": 3}, {"variant": "dirichlet", "diffusivity": 1e-3}
+        "allen-cahn",
+        120,
+        1e-6,
+        {"slabs": 8, **WAVES, "width": 1200, "points": 3000, **spread((350.0, 1.5))},
+        {"variant": "dirichlet", "diffusivity": 1e-3},
     ),
-    "kdv": Case("kdv", 300, 1e-4, {"slabs": 8, "depth": 3}),
-    "kuramoto-sivashinsky": Case("kuramoto-sivashinsky", 600, 1e-4, {"slabs": 10, "depth": 3}),
+    "kdv": Case(
+        "kdv",
+        300,
+        1e-4,
+        {"slabs": 30, **WAVES, "width": 1000, "harmonics": 96, "points": 2500, **spread(1.5)},
+    ),
+    "kuramoto-sivashinsky": Case(
+        "kuramoto-sivashinsky",
+        600,
+        1e-4,
+        {"slabs": 40, **WAVES, "width": 600, "harmonics": 32, "points": 1800, **spread(2.0)},
+    ),
     "poisson": Case("poisson", 60, 1e-8, {"depth": 2}),
+    "poisson-waves": Case("poisson", 60, 1e-8, {**WAVES, "width": 300, "points": 1000, **spread(6.0)}),
     "helmholtz": Case(
-        "helmholtz", 60, 1e-8, {"network": "readout", "width": 1200, "activation": "sin"}, {"a1": 6, "a2": 6}
+        "helmholtz", 60, 1e-8, {**WAVES, "width": 700, "points": 2800, **spread(25.0)}, {"a1": 6, "a2": 6}
     ),
     "kovasznay": Case("kovasznay", 120, 1e-6, {"depth": 3}, {"Re": 40}),
-    "taylor-green": Case("taylor-green", 120, 1e-6, {"depth": 3}),
+    "kovasznay-waves": Case(
+        "kovasznay", 120, 1e-6, {**WAVES, "width": 500, "points": 2000, **spread(8.0)}, {"Re": 40}
+    ),
+    "taylor-green": Case(
+        "taylor-green", 120, 1e-6, {**WAVES, "width": 400, "harmonics": 3, "points": 1500, **spread(3.0)}
+    ),
     "poisson-peak": Case("poisson-peak", 300, 1e-4, {"depth": 3}),
     "poisson-peak-uniform": Case("poisson-peak", 300, 1e-4, {"depth": 3, "sampler": "uniform"}),
     "poisson-two-peaks": Case("poisson-two-peaks", 300, 1e-4, {"depth": 3}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sympy import Eq, Rational, cos, pi, sin
 
 from pdesolve.declare import (
@@ -19,10 +21,10 @@ from pdesolve.declare import (
 from . import choose
 
 
-def kuramoto_sivashinsky(variant: str = "regular") -> Problem:
+def kuramoto_sivashinsky(variant: str = "regular", end: Any = 1) -> Problem:
     """The Kuramoto-Sivashinsky equation.
 
-        u_t + α u u_x + β u_xx + γ u_xxxx = 0,   0 <= t <= 1,   periodic
+        u_t + α u u_x + β u_xx + γ u_xxxx = 0,   0 <= t <= T,   periodic
 
     - ``regular``: α = 5, β = 0.5, γ = 0.005, -1 <= x <= 1, u(x, 0) = -sin πx. It settles to a smooth wave.
     - ``chaotic``: α = 100/16, β = 100/16², γ = 100/16⁴, 0 <= x <= 2π, u(x, 0) = cos x (1 + sin x). It is
@@ -32,6 +34,7 @@ def kuramoto_sivashinsky(variant: str = "regular") -> Problem:
 
     Args:
         variant: ``regular`` or ``chaotic``.
+        end: T.
 
     Source: Wang, Sankaran & Perdikaris, CMAME 421 (2024) 116813 (arXiv 2203.07404).
     """
@@ -51,7 +54,7 @@ def kuramoto_sivashinsky(variant: str = "regular") -> Problem:
     return Problem(
         name="kuramoto-sivashinsky" if variant == "regular" else f"kuramoto-sivashinsky-{variant}",
         equations={"Kuramoto-Sivashinsky": Eq(residual, 0)},
-        domain=Interval(x, *ends) * Time(t, 0, 1),
+        domain=Interval(x, *ends) * Time(t, 0, end),
         conditions=[Initial(u, start), Periodic(u)],
         parameters=dict(zip((alpha, beta, gamma), values, strict=True)),
         reference=Reference(backend="spectral", description="Fourier ETDRK4"),

@@ -49,6 +49,15 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, factorised: bool =
     return FactorisedLinear(layer.weight.detach(), generator) if factorised else layer
 
 
+def zero_linear(n_in: int, n_out: int, bias: bool = True) -> nn.Linear:
+    """A linear layer in float64 that starts at zero."""
+    layer = _empty_linear(n_in, n_out, bias)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+    return layer
+
+
 def dense(
     n_in: int, n_out: int, generator: torch.Generator, activation: str, factorised: bool
 ) -> nn.Sequential:

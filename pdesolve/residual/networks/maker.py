@@ -14,6 +14,7 @@ from ...declare import Domain
 from ...declare.errors import PDESolveError
 from ..activations import ACTIVATIONS
 from .features import Features, Mirrored, axis_features, box_features, fourier_of
+from .linear import zero_linear
 from .mlp import mlp
 from .modified_mlp import modified_mlp
 from .pirate import pirate
@@ -97,9 +98,12 @@ def make_network(
         return made
     assert isinstance(made, nn.Sequential)
     hidden: nn.Module = made[:-1]
+    last = made[-1]
+    assert isinstance(last, nn.Linear)
     for axis, parity in parities.items():
         hidden = Mirrored(hidden, torch.tensor(domain.bounds, dtype=torch.float64), axis, parity)
-    return nn.Sequential(hidden, made[-1])
+    is_even = all(parity == 1 for parity in parities.values())  # a constant is
+    return nn.Sequential(hidden, zero_linear(last.in_features, outputs, bias=is_even))
 
 
 def _check_waves(domain: Domain, periodic: Sequence[int], fourier: int, options: Mapping[str, Any]) -> None:

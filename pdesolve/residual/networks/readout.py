@@ -9,7 +9,7 @@ from torch import nn
 
 from ..activations import ACTIVATIONS
 from .features import Features
-from .linear import linear
+from .linear import zero_linear
 
 
 def readout(
@@ -56,8 +56,4 @@ def readout(
     weight = uniform() * scales[torch.arange(width) % len(scales)][:, None]
     offset = -(weight * uniform()).sum(dim=1)
     hidden = Features(weight, offset, weight.new_zeros(0, n))
-    last = linear(width, outputs, generator)
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.zero_()
-    return nn.Sequential(features, hidden, ACTIVATIONS[activation].module(), last)
+    return nn.Sequential(features, hidden, ACTIVATIONS[activation].module(), zero_linear(width, outputs))

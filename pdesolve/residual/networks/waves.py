@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .features import Features
-from .linear import linear
+from .linear import zero_linear
 
 _TAPER = 0.8  # 0.5 to 0.8 were best on solitons; 1 starves high wave numbers, 0 wastes what low ones need
 
@@ -38,10 +38,16 @@ def waves(
         width: number of cosines and sines together.
         spread: R; several values are for one axis each, in order, of those that are not periodic.
 
-    Good values: harmonics a little above the highest that the solution holds at the precision wanted: it
-    falls off like exp(-k d π) with d the distance, in scaled coordinates, of the solution's nearest complex
-    singularity, 24 for the Kuramoto-Sivashinsky equation and 60 for solitons of KdV with δ = 0.022. R = 4
-    along time on slabs in which the solution moves by less than a wave length.
+    Good values: harmonics a little above the highest that the solution holds at the precision wanted: they
+    fall off like exp(-k d π) with d the distance, in scaled coordinates, of the nearest complex singularity.
+    R = 1.5 to 2 along time, on slabs in which the solution changes by about itself; two or three points for
+    each wave. Relative L2 errors on periodic problems, one seed, seconds on two cores:
+
+    | problem                                   | slabs | harmonics | width | R   | error  | seconds |
+    |-------------------------------------------|-------|-----------|-------|-----|--------|---------|
+    | convection, β = 50                        | 5     | 2         | 120   | 8   | 1e-9   | 3       |
+    | Korteweg-de Vries, δ = 0.022, to t = 1    | 30    | 96        | 1000  | 1.5 | 2e-5   | 200     |
+    | Kuramoto-Sivashinsky, regular, to t = 1   | 40    | 32        | 600   | 2   | 7e-6   | 150     |
 
     Sources: Rahimi & Recht, NeurIPS 2007 (random waves); Huybrechs, SIAM J. Numer. Anal. 47 (2010) 4326
     (waves on an interval on which the function is not periodic).
@@ -58,11 +64,7 @@ def waves(
         groups.append(group)
     numbers = torch.cat(groups)
     hidden = Features(numbers.new_zeros(0, d), numbers.new_zeros(0), numbers, features)
-    last = linear(2 * len(numbers), outputs, generator)
-    with torch.no_grad():
-        for parameter in last.parameters():
-            parameter.zero_()
-    return nn.Sequential(hidden, last)
+    return nn.Sequential(hidden, zero_linear(2 * len(numbers), outputs))
 
 
 def _wave_numbers(highest: int, axes: int) -> Tensor:
