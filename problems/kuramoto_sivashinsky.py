@@ -21,7 +21,7 @@ from pdesolve.declare import (
 from . import choose
 
 
-def kuramoto_sivashinsky(variant: str = "regular", end: Any = 1) -> Problem:
+def kuramoto_sivashinsky(variant: str = "regular", T: Any = 1) -> Problem:
     """The Kuramoto-Sivashinsky equation.
 
         u_t + α u u_x + β u_xx + γ u_xxxx = 0,   0 <= t <= T,   periodic
@@ -34,7 +34,7 @@ def kuramoto_sivashinsky(variant: str = "regular", end: Any = 1) -> Problem:
 
     Args:
         variant: ``regular`` or ``chaotic``.
-        end: T.
+        T: final time.
 
     Source: Wang, Sankaran & Perdikaris, CMAME 421 (2024) 116813 (arXiv 2203.07404).
     """
@@ -54,7 +54,7 @@ def kuramoto_sivashinsky(variant: str = "regular", end: Any = 1) -> Problem:
     return Problem(
         name="kuramoto-sivashinsky" if variant == "regular" else f"kuramoto-sivashinsky-{variant}",
         equations={"Kuramoto-Sivashinsky": Eq(residual, 0)},
-        domain=Interval(x, *ends) * Time(t, 0, end),
+        domain=Interval(x, *ends) * Time(t, 0, T),
         conditions=[Initial(u, start), Periodic(u)],
         parameters=dict(zip((alpha, beta, gamma), values, strict=True)),
         reference=Reference(backend="spectral", description="Fourier ETDRK4"),

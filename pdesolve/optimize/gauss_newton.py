@@ -74,7 +74,7 @@ class GaussNewton(Optimizer):
             repays it many times in the curved valleys of networks.
         marquardt: D = the column norms of J instead of the identity: the step does not change with the scale
             of parameters. Slower at first, lower in the end, on the problems tried.
-        patience: steps within which the loss must halve, else the search counts as stuck; None never does.
+        patience: steps within which the loss must halve, else it is over (`StepReport.is_over`); None: never.
             Losses of networks fall in stairs, on which patience ends too early; where rows are linear in the
             parameters, or nearly so, few steps reach the minimum, and 3 is enough.
         sketch: number of random combinations of parameters that a step is sought in, drawn anew for each
@@ -103,8 +103,9 @@ class GaussNewton(Optimizer):
 
     def restart(self, state: GaussNewtonState, objective: LeastSquares) -> None:
         """Only the loss is evaluated anew."""
-        state.loss = self._loss(objective, state.theta)
-        state.target = state.loss / 2  # new points do not renew patience
+        before, state.loss = state.loss, self._loss(objective, state.theta)
+        if 0 < before < math.inf:  # new points do not renew patience
+            state.target *= state.loss / before
         state.evaluations += 1
 
     def step(self, state: GaussNewtonState, objective: LeastSquares) -> StepReport:
@@ -146,7 +147,8 @@ class GaussNewton(Optimizer):
         else:
             state.waited += 1
         if self.patience is not None and state.waited >= self.patience:
-            return StepReport(False, reason=f"the loss did not halve in {self.patience} steps")
+            reason = f"the loss did not halve in {self.patience} steps"
+            return StepReport(True, float(move.norm()), reason, is_over=True)
         return StepReport(True, float(move.norm()))
 
     def _system(self, state: GaussNewtonState, jacobian: Tensor) -> System:

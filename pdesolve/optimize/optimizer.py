@@ -36,12 +36,14 @@ class StepReport:
     Attributes:
         moved: False where no trial lowered the loss.
         step_length: of a line search.
-        reason: why nothing moved, in words for the user.
+        reason: why nothing moved, or why it is over, in words for the user.
+        is_over: True where the method expects little from further steps.
     """
 
     moved: bool
     step_length: float = 0.0
     reason: str = ""
+    is_over: bool = False
 
 
 class Optimizer(ABC):

@@ -81,12 +81,12 @@ def test_patience_ends_a_slow_descent_and_new_points_do_not_renew_it():
     state = optimizer.start(slow, tensor([1.0, 2.0]))
     state.target = state.loss / 2
     reports = [optimizer.step(state, slow) for _ in range(3)]
-    assert [report.moved for report in reports] == [True, True, False]
+    assert [report.is_over for report in reports] == [False, False, True]
     assert reports[-1].reason == "the loss did not halve in 3 steps"
     optimizer.restart(state, slow)
-    assert not optimizer.step(state, slow).moved
-    fast = Squares(lambda th: th)
-    assert GaussNewton(damping=1e-3, patience=1).step(state, fast).moved  # it halves: all is well
+    assert optimizer.step(state, slow).is_over
+    halving = GaussNewton(damping=1e-3, patience=1)
+    assert not halving.step(halving.start(slow, tensor([1.0])), slow).is_over
 
 
 @settings(max_examples=25, deadline=None)

@@ -194,31 +194,61 @@ def test_one_least_squares_solve_of_helmholtz_by_a_readout():
 # -- waves -----------------------------------------------------------------------------------------
 
 
+def wave_numbers(**options):
+    """Whole numbers along periodic axes, and the rows they are from: (features, d)."""
+    net = make_network("waves", options.pop("domain", PLANE), 1, generator(), **options)
+    rows = net[0].body[1].scale if options.get("parities") else net[1].scale
+    return (rows[:, list(options["periodic"])] / torch.pi).round().int().tolist(), rows
+
+
 def test_waves_hold_whole_numbers_on_periodic_axes_and_fewer_copies_of_high_ones():
-    net = make_network("waves", PLANE, 1, generator(), periodic=(0,), harmonics=7, width=160, spread=3.0)
-    along, in_time = net[0].waves.T
-    counts = [int((along == torch.pi * k).sum()) for k in range(8)]
-    assert sum(counts) == len(along) == 80
+    found, rows = wave_numbers(periodic=(0,), harmonics=7, width=160, spread=3.0)
+    counts = [found.count([k]) for k in range(8)]
+    assert sum(counts) == len(rows) == 160
     assert counts == sorted(counts, reverse=True)
     assert 2 * counts[7] <= counts[0] <= 5 * counts[7]
-    assert 2.5 < float(in_time.abs().max()) <= 3.0
+    assert 2.5 < float(rows[:, 1].abs().max()) <= 3.0
     for k in range(8):  # each quarter of the frequencies has its quarter of the copies
-        below = (in_time[along == torch.pi * k] < -1.5).to(torch.float64).mean()
-        assert abs(float(below) - 0.25) <= 1 / counts[k]
+        below = (rows[rows[:, 0] == torch.pi * k, 1] < -1.5).to(torch.float64).mean()
+        assert abs(float(below) - 0.25) <= 2 / counts[k]
 
 
 def test_waves_in_two_periodic_directions_hold_each_pair_once():
-    net = make_network("waves", BOX, 1, generator(), periodic=(0, 1), harmonics=2, width=400, spread=1.0)
-    pairs = {tuple(k) for k in (net[0].waves[:, :2] / torch.pi).round().int().tolist()}
+    found, _ = wave_numbers(domain=BOX, periodic=(0, 1), harmonics=2, width=400, spread=1.0)
     expected = {(i, j) for i in range(-2, 3) for j in range(-2, 3) if i * i + j * j <= 4 and (i, j) >= (0, 0)}
-    assert pairs == expected
+    assert set(map(tuple, found)) == expected
 
 
 def test_waves_along_periodic_axes_alone_are_all_different():
-    net = make_network("waves", PLANE, 1, generator(), periodic=(0, 1), harmonics=3, width=400)
-    numbers = (net[0].waves / torch.pi).round().int().tolist()
-    assert len({tuple(k) for k in numbers}) == len(numbers) == 14  # half of the 29 in a circle of radius 3
-    assert [0, 0] not in numbers
+    found, _ = wave_numbers(periodic=(0, 1), harmonics=3, width=400)
+    assert len(found) == 28 and len(set(map(tuple, found))) == 14  # half of the 29 in a circle of radius 3
+    assert [0, 0] not in found  # which is the constant
+
+
+@pytest.mark.parametrize(
+    ("domain", "periodic", "parities"),
+    [
+        (PLANE, (0,), {0: 1}),
+        (PLANE, (0,), {0: -1}),
+        (PLANE, (), {0: -1, 1: -1}),
+        (PLANE, (), {0: 1, 1: 1}),
+        (PLANE, (), {0: -1, 1: 1}),
+        (PLANE, (0, 1), {0: 1, 1: -1}),
+        (PLANE, (0, 1), {1: -1}),
+        (BOX, (0, 1), {0: -1, 1: 1}),
+        (LINE, (), {0: 1}),
+    ],
+)
+def test_no_wave_vanishes_by_its_parity_or_coincides_with_another(domain, periodic, parities):
+    options = {"periodic": periodic, "parities": parities, "harmonics": 3, "width": 24, "spread": 60.0}
+    net = make_network("waves", domain, 1, generator(), **options)
+    at = torch.from_numpy(domain.sample(400, np.random.default_rng(0)))
+    values = net[:-1](at)
+    assert values.shape[1] <= 30
+    assert float(values.square().mean(dim=0).sqrt().min()) > 0.1
+    normal = values / values.norm(dim=0)
+    overlap = (normal.T @ normal - torch.eye(values.shape[1])).abs()
+    assert float(overlap.max()) < 1 - 1e-6
 
 
 def test_one_least_squares_solve_of_advection_by_waves():
@@ -367,6 +397,7 @@ def test_networks_are_made_from_their_own_generator_in_float64(name):
         ("readout", {"spread": (1.0, 0.0)}, "a positive number, or several"),
         ("readout", {"spread": ()}, "a positive number, or several"),
         ("waves", {"spread": (1.0, 2.0, 3.0)}, "one number, or 2: one for each axis that is not periodic"),
+        ("waves", {"width": 9, "harmonics": 5, "periodic": (0,)}, "at least 12, for 6 wave numbers; got 9"),
         ("waves", {"fourier": 3}, "0: waves are features themselves; got 3"),
         ("waves", {"activation": "sin"}, "options among width, spread; got activation"),
     ],

@@ -1,5 +1,6 @@
 """Reflections found in the symbols, and networks that take them on."""
 
+import numpy as np
 import pytest
 import sympy as sp
 import torch
@@ -64,6 +65,51 @@ def test_systems_need_one_parity_for_all_unknowns():
     assert parities(pair(wave, swing)) == {}
 
 
+def test_narrow_and_small_data_are_seen():
+    """No sample of points meets the peak; no absolute bound is above the slope."""
+    peak = sp.exp(-1000 * (x - 2) ** 2)
+    assert parities(problem(DIFFUSION - peak, 0)) == {}
+    assert parities(problem(DIFFUSION, sp.Float("1e-12") * (x + 1) * (3 - x) * (x + 2))) == {}
+    assert parities(pde.catalogue("poisson-peak")) == {}
+
+
+def test_identities_need_not_cancel_in_symbols():
+    bell = sp.exp(2 * (x - 1)) / (sp.exp(2 * (x - 1)) + 1) ** 2  # even about x = 1
+    assert parities(problem(DIFFUSION, bell, pde.Dirichlet(u, bell.subs(x, 3)))) == {0: 1}
+    jump = sp.Piecewise((1, x < 1), (0, True))
+    assert parities(problem(DIFFUSION - jump, 0)) == {}
+
+
+def test_steady_problems_must_be_linear():
+    w = pde.unknown("w", x)
+    line, ends = pde.Interval(x, -1, 1), [pde.Dirichlet(w, 0)]
+    linear = pde.Problem("linear", [w.diff(x, 2) + 1], line, ends)
+    bent = pde.Problem("bent", [w.diff(x, 2) + 30 * (w - w**3)], line, ends)
+    assert parities(linear) == {0: 1}
+    assert parities(bent) == {}  # also has solutions like sin πx
+
+
+def test_slabs_keep_the_parity_of_the_whole():
+    """From t = 1/4 on the source is gone, but the state that it left has no symmetry."""
+    source = (sp.sin(MIDDLE / 2) + sp.cos(MIDDLE / 4)) * sp.Heaviside(sp.Rational(1, 4) - t)
+    made = problem(DIFFUSION - source, 0)
+    options = {"network": "waves", "width": 80, "points": 300, "slabs": (0.25,), "compile": False}
+    found = [
+        pde.solve(made, PINN(symmetry=symmetry, **options), steps=30, progress=False, throw=False)
+        for symmetry in (True, False)
+    ]
+    at = np.array([[0.0, 0.4], [2.0, 0.4]])
+    assert np.allclose(found[0](at), found[1](at))
+    assert abs(np.subtract(*found[0](at).ravel())) > 0.01
+
+
+def test_parities_in_use_are_named():
+    solution = pde.solve(
+        problem(DIFFUSION, sp.sin(MIDDLE / 2)), PINN(network="waves"), steps=1, progress=False
+    )
+    assert "odd in x" in solution.message
+
+
 def test_two_axes_and_what_has_no_symmetry_here():
     w = pde.unknown("w", x, y)
     square = pde.Box((x, 0, 1), (y, 0, 2))
@@ -103,7 +149,7 @@ def test_networks_take_parities_on_with_their_derivatives(name, parity):
 
 
 def test_symmetry_saves_parameters_and_can_be_left_out():
-    """An odd wave that decays: with its parity, 24 waves give what takes about twice as many without."""
+    """An odd wave that decays: with its parity 24 waves do what takes more without."""
     made = problem(DIFFUSION, sp.sin(MIDDLE / 2))
     exact = sp.exp(-(sp.pi**2) * t / 4) * sp.sin(MIDDLE / 2)
 

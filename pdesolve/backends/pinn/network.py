@@ -9,7 +9,7 @@ from torch import nn
 
 from ...declare import Problem
 from ...residual.networks import LINEAR, NetworkError, make_network
-from ...residual.symmetry import parities
+from ...residual.symmetry import Parity
 from ..base import BackendOptionError
 
 if TYPE_CHECKING:
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def pinn_network(
-    backend: PINN, problem: Problem, periodic: tuple[int, ...], generator: torch.Generator, copies: int
+    backend: PINN,
+    problem: Problem,
+    periodic: tuple[int, ...],
+    symmetries: dict[int, Parity],
+    generator: torch.Generator,
+    copies: int,
 ) -> nn.Module:
     """A network for one of equally many unknowns' copies: named, or the user's own."""
     outputs = len(problem.unknowns) // copies
@@ -41,7 +46,7 @@ def pinn_network(
             generator,
             periodic=periodic,
             harmonics=backend.harmonics,
-            parities=parities(problem) if backend.symmetry and backend.network in LINEAR else None,
+            parities=symmetries,
             **options,
         )
     except NetworkError as error:

@@ -33,6 +33,7 @@ from ...residual.networks.maker import LINEAR, NETWORKS
 from ...residual.networks.parallel import parallel
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
+from ...residual.symmetry import Parity, in_words, parities
 from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.history import History
@@ -86,8 +87,7 @@ class PINN(Backend):
         harmonics: harmonics of the periodic embedding; 1 suits small networks, the highest wave number of the
             solution suits "waves".
         symmetry: True lets networks that are linear in their parameters take on the reflections that leave
-            the problem as it is (`pdesolve.residual.symmetry`): half the parameters for the same resolution.
-            False, where a steady non-linear problem has solutions without them.
+            the problem as it is (`pdesolve.residual.symmetry`): fewer parameters for the same resolution.
         network_options: further options of the network, such as ``{"factorised": True}``.
         optimizer: "auto", "gauss-newton" (up to about 2,500 parameters), "ssbroyden2", "ssbroyden1",
             "ssbfgs", "bfgs" (up to about 6,000), "lbfgs", "adam", "soap", or an object of `pdesolve.optimize`
@@ -179,7 +179,7 @@ class PINN(Backend):
         self.require("symmetry", isinstance(self.symmetry, bool), "True or False")
         self.require("balance", self.balance in (None, *get_args(Balance)), "None, 'gradient-norm' or 'ntk'")
         self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
-        if isinstance(self.slabs, list):  # as files hold tuples
+        if isinstance(self.slabs, list | np.ndarray):
             object.__setattr__(self, "slabs", tuple(self.slabs))
         expected = "a whole number of at least 1, increasing times at which slabs meet, or 'auto'"
         self.require("slabs", is_slabs(self.slabs), expected)
@@ -328,8 +328,12 @@ class PINN(Backend):
     def describe(self, state: PINNState) -> str:
         """The optimiser in use, and why; what is to be known of the answer."""
         solved = self._solved(state)
-        chosen, remark = self._chosen(state.slab.residual), state.formulation.remark(solved)
-        return f"{chosen}; {remark}" if remark else chosen
+        remarks = [
+            self._chosen(state.slab.residual),
+            in_words(state.slab.problem, self._symmetries(state.slab.problem)),
+            state.formulation.remark(solved),
+        ]
+        return "; ".join(remark for remark in remarks if remark)
 
     def _chosen(self, residual: Residual) -> str:
         if self.optimizer != "auto":
@@ -366,6 +370,10 @@ class PINN(Backend):
             return lagrangian(problem)
         return fold(problem, self.subdomains) if self.subdomains else Formulation(problem, problem)
 
+    def _symmetries(self, problem: Problem) -> dict[int, Parity]:
+        """Parities that the network takes on."""
+        return parities(problem) if self.symmetry and self.network in LINEAR else {}
+
     def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
         ends = edges(problem, self.slabs)
         part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
@@ -376,7 +384,10 @@ class PINN(Backend):
         ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0)
         generator = context.generator(0)
         copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
-        bodies = [pinn_network(self, part, ansatz.periodic, generator, copies) for _ in range(copies)]
+        symmetries = self._symmetries(problem)  # of the whole: the state carried is not a term of the part
+        bodies = [
+            pinn_network(self, part, ansatz.periodic, symmetries, generator, copies) for _ in range(copies)
+        ]
         network = bodies[0] if copies == 1 else parallel(bodies)
         residual = Residual(
             program,
@@ -579,8 +590,10 @@ class PINN(Backend):
             return Progress(math.nan, message=optimizer.name)  # θ stays as it is, for `diagnose`
         state.theta = moments.theta
         state.failures = 0 if report.moved else state.failures + 1
-        if state.failures >= _MOST_FAILURES:
+        if report.is_over and not observed(residual):  # weights of observations settle step by step
             return self._stuck(state, report.reason)
+        if state.failures >= _MOST_FAILURES:
+            return self._stuck(state, f"{report.reason}, on {_MOST_FAILURES} sets of points in a row")
         if not report.moved:
             # New points change the objective and free a search that round-off has stopped.
             self._refresh(state, optimizer, moments)
@@ -592,12 +605,11 @@ class PINN(Backend):
         return Progress(moments.loss, message=stage + optimizer.name)
 
     def _stuck(self, state: PINNState, reason: str) -> Progress:
-        """No step on several sets of points in a row: on to the next slab, or the end."""
+        """Nothing left to gain: on to the next slab, or the end."""
         if not state.slab.is_last:
             self._next_slab(state)
             return Progress(state.losses[-1], message="next slab")
-        message = f"{reason}, on {_MOST_FAILURES} sets of points in a row"
-        return Progress(state.main.loss, status=Status.STAGNATED, message=message)
+        return Progress(state.main.loss, status=Status.STAGNATED, message=reason)
 
     # -- slabs of time -----------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Networks with jet rules, all in float64 and from a generator of their own."""
 
+from .error import NetworkError
 from .features import Features, box_features, fourier_features, fourier_of
 from .linear import FactorisedLinear
-from .maker import LINEAR, NetworkError, make_network
+from .maker import LINEAR, make_network
 from .mlp import mlp
 from .modified_mlp import ModifiedMLP, modified_mlp
 from .pirate import PirateNet, pirate

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ...declare import Domain
-from ...declare.errors import PDESolveError
 from ..activations import ACTIVATIONS
+from .error import NetworkError
 from .features import Features, Mirrored, axis_features, box_features, fourier_of
 from .linear import zero_linear
 from .mlp import mlp
@@ -32,12 +32,10 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 """Functions (features, outputs, generator, **options) that make networks; see each for its options."""
 
+_OF_THE_PROBLEM = ("periodic", "parities", "harmonics")
+
 LINEAR = ("readout", "waves")
 """Networks that are linear in their parameters."""
-
-
-class NetworkError(PDESolveError):
-    """A network of this name or with these options does not exist."""
 
 
 def make_network(
@@ -73,7 +71,7 @@ def make_network(
     if name not in NETWORKS:
         raise NetworkError("make_network", f"one of {', '.join(NETWORKS)}", repr(name), "Correct the name.")
     maker = NETWORKS[name]
-    known = [o for o in list(inspect.signature(maker).parameters)[3:] if o not in ("periodic", "harmonics")]
+    known = [o for o in list(inspect.signature(maker).parameters)[3:] if o not in _OF_THE_PROBLEM]
     for option in options:
         if option not in known:
             who, expected = f"make_network({name!r})", f"options among {', '.join(known)}"
@@ -90,8 +88,13 @@ def make_network(
         each = [embed(axis_features(domain, i, periodic, harmonics)) for i in range(len(domain.axes))]
         return separable(each, outputs, generator, **options)
     if maker is waves:
-        _check_waves(domain, periodic, fourier, options)
-        made: nn.Module = waves(box_features(domain), outputs, generator, periodic, harmonics, **options)
+        if fourier:
+            who = "make_network('waves', fourier=)"
+            raise NetworkError(who, "0: waves are features themselves", str(fourier), "Remove the option.")
+        plain = box_features(domain)
+        made: nn.Module = waves(
+            plain, outputs, generator, periodic=periodic, parities=parities, harmonics=harmonics, **options
+        )
     else:
         made = maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
     if name not in LINEAR or not parities:
@@ -104,16 +107,6 @@ def make_network(
         hidden = Mirrored(hidden, torch.tensor(domain.bounds, dtype=torch.float64), axis, parity)
     is_even = all(parity == 1 for parity in parities.values())  # a constant is
     return nn.Sequential(hidden, zero_linear(last.in_features, outputs, bias=is_even))
-
-
-def _check_waves(domain: Domain, periodic: Sequence[int], fourier: int, options: Mapping[str, Any]) -> None:
-    if fourier:
-        who = "make_network('waves', fourier=)"
-        raise NetworkError(who, "0: waves are features themselves", str(fourier), "Remove the option.")
-    spread, count = options.get("spread", 1.0), len(domain.axes) - len(periodic)
-    if isinstance(spread, Sequence) and len(spread) != count:
-        expected = f"one number, or {count}: one for each axis that is not periodic"
-        raise NetworkError("make_network('waves', spread=)", expected, repr(spread), "Change the option.")
 
 
 def _is_count(value: Any, least: int = 1) -> bool:

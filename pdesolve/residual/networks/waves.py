@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ..activations import ACTIVATIONS
+from .error import NetworkError
 from .features import Features
 from .linear import zero_linear
 
@@ -19,10 +21,12 @@ def waves(
     features: Features,
     outputs: int,
     generator: torch.Generator,
-    periodic: Sequence[int] = (),
-    harmonics: int = 1,
     width: int = 400,
     spread: float | Sequence[float] = 4.0,
+    *,
+    periodic: Sequence[int] = (),
+    parities: Mapping[int, int] | None = None,
+    harmonics: int = 1,
 ) -> nn.Sequential:
     """u = Σ_j (a_j cos w_j·z + b_j sin w_j·z) + c on coordinates z scaled to [-1, 1]; a, b, c are trained.
 
@@ -33,10 +37,15 @@ def waves(
 
     Args:
         features: the scaled coordinates, one each.
-        periodic: the periodic axes.
-        harmonics: the largest length of a vector of wave numbers along periodic axes.
-        width: number of cosines and sines together.
+        width: number of cosines and sines together; a few less where some would vanish.
         spread: R; several values are for one axis each, in order, of those that are not periodic.
+        periodic: the periodic axes.
+        parities: axes along which `Mirrored` makes the waves even (1) or odd (-1) afterwards: those are left
+            out that would vanish by it, or coincide.
+        harmonics: the largest length of a vector of wave numbers along periodic axes.
+
+    Raises:
+        NetworkError: fewer waves than wave numbers, or values of ``spread`` than axes.
 
     Good values: harmonics a little above the highest that the solution holds at the precision wanted: they
     fall off like exp(-k d π) with d the distance, in scaled coordinates, of the nearest complex singularity.
@@ -52,39 +61,69 @@ def waves(
     Sources: Rahimi & Recht, NeurIPS 2007 (random waves); Huybrechs, SIAM J. Numer. Anal. 47 (2010) 4326
     (waves on an interval on which the function is not periodic).
     """
-    d = features.width
+    d, mirrored = features.width, dict(parities or {})
     others = [axis for axis in range(d) if axis not in periodic]
+    if not isinstance(spread, float | int) and len(spread) != len(others):
+        expected = f"one number, or {len(others)}: one for each axis that is not periodic"
+        raise NetworkError("make_network('waves', spread=)", expected, repr(spread), "Change the option.")
     size = torch.tensor(spread, dtype=torch.float64).expand(len(others))
-    whole = _wave_numbers(harmonics, len(periodic))
+    free = [axis for axis in range(d) if axis not in mirrored]
+    whole = _wave_numbers(harmonics, [mirrored.get(axis, 0) for axis in periodic], bool(others))
+    count = max(width // 2, 1) if free else width  # of vectors, each with a cosine and a sine where it can
+    if count < len(whole):
+        needed = f"at least {len(whole) * 2 if free else len(whole)}, for {len(whole)} wave numbers"
+        raise NetworkError("make_network('waves', width=)", needed, str(width), "Or take fewer harmonics.")
+    low = torch.tensor([0.0 if axis in mirrored else -1.0 for axis in others], dtype=torch.float64) * size
     groups = []
-    for number, count in zip(whole, _shares(whole, harmonics, max(width // 2, 1), bool(others)), strict=True):
-        group = number.new_zeros(count, d)
+    for number, share in zip(whole, _shares(whole, harmonics, count, bool(others)), strict=True):
+        group = number.new_zeros(share, d)
         group[:, list(periodic)] = math.pi * number
-        group[:, others] = size * _stratified(count, len(others), generator)
+        group[:, others] = low + (size - low) * _stratified(share, len(others), generator)
         groups.append(group)
     numbers = torch.cat(groups)
-    hidden = Features(numbers.new_zeros(0, d), numbers.new_zeros(0), numbers, features)
-    return nn.Sequential(hidden, zero_linear(2 * len(numbers), outputs))
+    # Of exp(i w·z), mirrored along all axes on which w is not zero, one part vanishes: sin a for even, sin a
+    # sin b for two odd axes.
+    sine = sum(parity == -1 for parity in mirrored.values()) % 2 == 1
+    both = numbers[:, free].abs().amax(dim=1) > 0 if free else torch.zeros(len(numbers), dtype=torch.bool)
+    cosines, sines = (numbers, numbers[both]) if not sine else (numbers[both], numbers)
+    hidden = Features(
+        torch.cat([cosines, sines]),
+        torch.cat([cosines.new_full((len(cosines),), math.pi / 2), sines.new_zeros(len(sines))]),
+        numbers.new_zeros(0, d),
+    )
+    last = zero_linear(len(cosines) + len(sines), outputs)
+    return nn.Sequential(features, hidden, ACTIVATIONS["sin"].module(), last)
 
 
-def _wave_numbers(highest: int, axes: int) -> Tensor:
-    """Whole wave numbers up to ``highest`` in length, (count, axes): the smallest first, one of k and -k."""
-    each = range(-highest, highest + 1)
-    half = [k for k in itertools.product(each, repeat=axes) if k >= (0,) * axes]
-    half.sort(key=lambda k: (math.hypot(*k), k))
-    return torch.tensor([k for k in half if math.hypot(*k) <= highest], dtype=torch.float64)
+def _wave_numbers(highest: int, parities: Sequence[int], has_others: bool) -> Tensor:
+    """Whole wave numbers up to ``highest`` in length, (count, axes): the smallest first, one of k and -k.
+
+    ``parities``: of each axis, 0 where there is none. k and -k are the same on even axes, 0 vanishes on odd
+    ones, and without other axes it is the constant, which has a parameter of its own.
+    """
+    ranges = {0: range(-highest, highest + 1), 1: range(highest + 1), -1: range(1, highest + 1)}
+    free = [i for i, parity in enumerate(parities) if parity == 0]
+    kept = [
+        k
+        for k in itertools.product(*(ranges[parity] for parity in parities))
+        if math.hypot(*k) <= highest
+        and tuple(k[i] for i in free) >= (0,) * len(free)
+        and (has_others or any(k))
+    ]
+    kept.sort(key=lambda k: (math.hypot(*k), k))
+    return torch.tensor(kept, dtype=torch.float64).reshape(len(kept), len(parities))
 
 
 def _shares(whole: Tensor, highest: int, pairs: int, has_others: bool) -> list[int]:
     """How many of the pairs go to each wave number: fewer to higher ones, whose amplitudes are small."""
-    if not has_others:  # a wave number says all, and the constant has a parameter of its own
-        return [int(0 < i <= pairs) for i in range(len(whole))]
+    if not has_others:  # a wave number says all
+        return [1] * len(whole)
     ideal = 1 - _TAPER * whole.square().sum(dim=1).sqrt() / (highest + 1)
     bounds = (ideal.cumsum(dim=0) / ideal.sum() * pairs).round().int().tolist()
     return [end - begin for begin, end in itertools.pairwise([0, *bounds])]
 
 
 def _stratified(n: int, d: int, generator: torch.Generator) -> Tensor:
-    """n points of [-1, 1]^d, (n, d): one in each n-th of each axis, at random (a Latin hypercube)."""
+    """n points of [0, 1]^d, (n, d): one in each n-th of each axis, at random (a Latin hypercube)."""
     order = torch.rand(n, d, generator=generator, dtype=torch.float64).argsort(dim=0)
-    return 2 * (order + torch.rand(n, d, generator=generator, dtype=torch.float64)) / max(n, 1) - 1
+    return (order + torch.rand(n, d, generator=generator, dtype=torch.float64)) / max(n, 1)
