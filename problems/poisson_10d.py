@@ -14,8 +14,8 @@ from . import choose, number
 def poisson_10d(sharpness: Any = 10, form: str = "nonlinear") -> Problem:
     """An elliptic equation in ten dimensions whose solution is a peak at the centre.
 
-        nonlinear:  -Δu + u - u³ = f,      linear:  Δu = u (4 s² |x|² - 20 s)      on [-1, 1]¹⁰
-        u = exp(-s |x|²)
+        nonlinear:  -Δu + u - u³ = f,      linear:  Δu = u (4 s² ‖x‖² - 20 s)      on [-1, 1]¹⁰
+        u = exp(-s ‖x‖²)
 
     At s = 10 the ball in which u > 0.01 fills less than a thousandth of the box: evenly spread points almost
     never see it, in training or in the measurement of errors. Measure with samples near the peak as well, as

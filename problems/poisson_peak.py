@@ -44,7 +44,7 @@ def poisson_two_peaks(sharpness: Any = 1000) -> Problem:
     """A linear equation of second order with two peaks on the diagonal.
 
         -∇·(u ∇v) + Δu = f  on [-1, 1]²,   v = x² + y²,
-        u = exp(-s |x - (½, ½)|²) + exp(-s |x + (½, ½)|²)
+        u = exp(-s ‖x - (½, ½)‖²) + exp(-s ‖x + (½, ½)‖²)
 
     Args:
         sharpness: s.

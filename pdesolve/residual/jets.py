@@ -108,7 +108,7 @@ class Jet:
         return Jet(self.space, parts, self.tape)
 
     def parameter(self, parameter: Tensor) -> Tensor:
-        """A parameter that acts elementwise, noted by the tape: its own shape, or (n, *shape) on a tape."""
+        """A parameter that acts elementwise: of its own shape, or on a tape ``(n, *shape)``."""
         return parameter if self.tape is None else self.tape.parameter(parameter)
 
     def scale(self, factor: Tensor | float) -> Jet:
