@@ -123,6 +123,7 @@ def run(name: str, seeds: tuple[int, ...] = SEEDS) -> Record:
         "budget": case.budget,
         "asked": case.asked,
         "relative_l2": statistics.median(r["relative_l2"] for r in runs),
+        "seconds": statistics.median(r["seconds"] for r in runs),
     }
     if case.points is not None:
         record |= {
