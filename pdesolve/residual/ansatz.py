@@ -27,25 +27,12 @@ from ..declare.domain import INITIAL, Array
 from .boundary_trial import Part, boundary_trial, points_on
 from .multiindex import product_rule
 from .program import lower
-from .singularities import is_smooth_inside
+from .singularities import NOT_SMOOTH, is_smooth_inside
 
 _MISMATCH = 1e-9  # relative to the size of the data: round-off of expressions, not a real disagreement
 _AFFORDABLE = 1000
 """Operations in a lift beyond which conditions are cheaper as rows: each axis triples what its data hold, so
 that ten axes of data would make 59,049 terms."""
-
-_NOT_SMOOTH = (
-    sp.Abs,
-    sp.sign,
-    sp.Heaviside,
-    sp.Piecewise,
-    sp.Min,
-    sp.Max,
-    sp.Mod,
-    sp.floor,
-    sp.ceiling,
-    sp.DiracDelta,
-)
 
 
 WINDOW = (sp.Dummy("slab_start", real=True), sp.Dummy("slab_end", real=True))
@@ -130,7 +117,7 @@ def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) ->
                 continue
             wanted = [*met, *_checks(group, problem)]
             if (
-                not candidate.lift.has(*_NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
+                not candidate.lift.has(*NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
                 and _meets(candidate.lift, wanted, problem)
                 and _is_periodic(candidate.lift, periodic, unknown, problem)
             ):
@@ -211,7 +198,7 @@ def _end(problem: Problem, axis: int, key: int) -> sp.Expr:
 def _is_smooth_expression(condition: Condition) -> bool:
     if not isinstance(condition, Dirichlet | Initial) or not isinstance(condition.value, sp.Expr):
         return False
-    return not condition.value.has(*_NOT_SMOOTH)
+    return not condition.value.has(*NOT_SMOOTH)
 
 
 def _extend(trial: Trial, group: _Group, problem: Problem) -> Trial:

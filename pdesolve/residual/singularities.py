@@ -17,6 +17,20 @@ from .program import lower
 
 _POINTS = 4096
 
+NOT_SMOOTH = (
+    sp.Abs,
+    sp.sign,
+    sp.Heaviside,
+    sp.Piecewise,
+    sp.Min,
+    sp.Max,
+    sp.Mod,
+    sp.floor,
+    sp.ceiling,
+    sp.DiracDelta,
+)
+"""Functions with kinks or jumps."""
+
 
 def is_smooth_inside(expression: sp.Expr, domain: Domain) -> bool:
     """Whether no denominator, and no argument of a root or logarithm, vanishes in the domain.

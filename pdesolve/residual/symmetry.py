@@ -14,23 +14,12 @@ import sympy as sp
 from ..declare import Problem
 from ..declare.domain import INITIAL, INSIDE
 from .program import LoweredTerm, Program
+from .singularities import NOT_SMOOTH
 
 Parity = Literal[1, -1]
 
 _SAMPLES = 6
 _DIGITS = 30  # of evaluation; what is left of an identity is far below, a difference far above 1e-15
-_NOT_ANALYTIC = (
-    sp.Abs,
-    sp.sign,
-    sp.Heaviside,
-    sp.Piecewise,
-    sp.Min,
-    sp.Max,
-    sp.Mod,
-    sp.floor,
-    sp.ceiling,
-    sp.DiracDelta,
-)
 
 
 def parities(problem: Problem) -> dict[int, Parity]:
@@ -111,7 +100,7 @@ def _vanishes(difference: sp.Expr) -> bool:
     """
     if difference == 0:
         return True
-    if difference.has(*_NOT_ANALYTIC):
+    if difference.has(*NOT_SMOOTH):
         return False
     rng = np.random.default_rng(0)
     for _ in range(_SAMPLES):
