@@ -27,9 +27,9 @@ from scipy import optimize
 import pdesolve as pde
 from pdesolve.backends.pinn import PINN
 from pdesolve.benchmarks.machine import machine
+from pdesolve.benchmarks.records import Record, earlier
 from pdesolve.problems.burgers import cole_hopf
 
-Record = dict[str, Any]
 OBSERVATIONS = 300
 NOISE = 0.01  # of max |u| = 1
 START = 0.05  # where the search for ν begins
@@ -131,9 +131,7 @@ def main() -> None:
     parser.add_argument("--unstated", action="store_true", help="let the noise be estimated")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    records: dict[str, Record] = {}
-    if arguments.out is not None and arguments.out.exists():
-        records = json.loads(arguments.out.read_text())["records"]
+    records = earlier(arguments.out)
     for name in arguments.only:
         key = f"{name}, noise estimated" if arguments.unstated else name
         runs: list[Record] = []

@@ -13,6 +13,14 @@ from pdesolve.benchmarks.machine import machine
 Record = dict[str, Any]
 
 
+def earlier(file: Path | None) -> dict[str, Record]:
+    """Records that a file holds already; none where there is no file."""
+    if file is None or not file.exists():
+        return {}
+    records: dict[str, Record] = json.loads(file.read_text())["records"]
+    return records
+
+
 def run_cases(
     description: str | None,
     cases: Mapping[str, Callable[[], Record]],
@@ -30,9 +38,7 @@ def run_cases(
     parser.add_argument("--only", nargs="+", choices=cases, default=list(cases), metavar="CASE")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    records: dict[str, Record] = {}
-    if arguments.out is not None and arguments.out.exists():
-        records = json.loads(arguments.out.read_text())["records"]
+    records = earlier(arguments.out)
     for name in arguments.only:
         records[name] = {**cases[name](), "machine": machine()}
         shown = {key: value for key, value in records[name].items() if key not in (*hidden, "machine")}
