@@ -11,6 +11,7 @@ from pdesolve.backends.pinn import PINN
 from pdesolve.driver import UnsupportedProblemError
 from pdesolve.residual.jets import JetSpace, autodiff_jet, network_jet
 from pdesolve.residual.networks import LINEAR, make_network
+from pdesolve.residual.networks.maker import NETWORKS
 from pdesolve.residual.symmetry import parities
 
 x, y, t = pde.coordinates("x y t")
@@ -125,11 +126,10 @@ def test_two_axes_and_what_has_no_symmetry_here():
 
 
 @pytest.mark.parametrize("parity", [1, -1])
-@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_networks_take_parities_on_with_their_derivatives(name, parity):
-    made = make_network(
-        name, LINE, 1, torch.Generator().manual_seed(0), width=9, spread=2.0, parities={0: parity}
-    )
+    options = {"width": 9, **({"spread": 2.0} if name in LINEAR else {})}
+    made = make_network(name, LINE, 1, torch.Generator().manual_seed(0), parities={0: parity}, **options)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(1))

@@ -86,8 +86,9 @@ class PINN(Backend):
         activation: tanh, sin, silu, gelu, softplus, sigmoid or gaussian.
         harmonics: harmonics of the periodic embedding; 1 suits small networks, the highest wave number of the
             solution suits "waves".
-        symmetry: True lets networks that are linear in their parameters take on the reflections that leave
-            the problem as it is (`pdesolve.residual.symmetry`): fewer parameters for the same resolution.
+        symmetry: True lets networks take on the reflections that leave the problem as it is
+            (`pdesolve.residual.symmetry`): fewer parameters for the same resolution. Modules of your own
+            stay as they are.
         network_options: further options of the network, such as ``{"factorised": True}``.
         optimizer: "auto", "gauss-newton" (up to about 2,500 parameters), "ssbroyden2", "ssbroyden1",
             "ssbfgs", "bfgs" (up to about 6,000), "lbfgs", "adam", "soap", or an object of `pdesolve.optimize`
@@ -372,7 +373,7 @@ class PINN(Backend):
 
     def _symmetries(self, problem: Problem) -> dict[int, Parity]:
         """Parities that the network takes on."""
-        return parities(problem) if self.symmetry and self.network in LINEAR else {}
+        return parities(problem) if self.symmetry and not callable(self.network) else {}
 
     def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
         ends = edges(problem, self.slabs)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ...declare import Domain
+from ...declare.domain import Array
 from ..activations import ACTIVATIONS
 from .error import NetworkError
 from .features import Features, Mirrored, axis_features, box_features, fourier_of
@@ -61,8 +62,8 @@ def make_network(
         periodic: axes with a periodic embedding of ``harmonics`` waves.
         fourier: number of random Fourier features on top of these, or 0; ``sigma``: their spread, 1 for
             smooth fields, up to 10 for oscillating ones.
-        parities: axes along which the network is even (1) or odd (-1). Networks that are linear in their
-            parameters take them on, others do not.
+        parities: axes along which the network is even (1) or odd (-1): the sum or the difference of a
+            network and its mirror image.
         options: those of the network, such as ``width`` and ``activation``.
 
     Raises:
@@ -86,7 +87,10 @@ def make_network(
 
     if maker is separable:
         each = [embed(axis_features(domain, i, periodic, harmonics)) for i in range(len(domain.axes))]
-        return separable(each, outputs, generator, **options)
+        apart = separable(each, outputs, generator, **options)
+        for axis, parity in (parities or {}).items():  # each body sees one coordinate
+            apart.bodies[axis] = _mirrored(apart.bodies[axis], domain.bounds[axis : axis + 1], {0: parity})
+        return apart
     if maker is waves:
         if fourier:
             who = "make_network('waves', fourier=)"
@@ -97,16 +101,22 @@ def make_network(
         )
     else:
         made = maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
-    if name not in LINEAR or not parities:
+    if not parities:
         return made
+    if name not in LINEAR:
+        return _mirrored(made, domain.bounds, parities)
     assert isinstance(made, nn.Sequential)
-    hidden: nn.Module = made[:-1]
     last = made[-1]
     assert isinstance(last, nn.Linear)
-    for axis, parity in parities.items():
-        hidden = Mirrored(hidden, torch.tensor(domain.bounds, dtype=torch.float64), axis, parity)
     is_even = all(parity == 1 for parity in parities.values())  # a constant is
+    hidden = _mirrored(made[:-1], domain.bounds, parities)
     return nn.Sequential(hidden, zero_linear(last.in_features, outputs, bias=is_even))
+
+
+def _mirrored(body: nn.Module, bounds: Array, parities: Mapping[int, int]) -> nn.Module:
+    for axis, parity in parities.items():
+        body = Mirrored(body, torch.as_tensor(bounds, dtype=torch.float64), axis, parity)
+    return body
 
 
 def _is_count(value: Any, least: int = 1) -> bool:
