@@ -76,19 +76,12 @@ ONE: dict[str, Any] = {"dtype": "float32", "seeds": (0,)}
 ADAM = {"optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000), "exact_conditions": False}
 R3_NET = {**ADAM, "width": 50, "points": 1000, "points_boundary": 512}
 CAUSAL_NET = {**ADAM, "width": 128, "harmonics": 10, "symmetry": False, "points": 2048}
-    **ADAM,
-    "width": 128,
-    "harmonics": 10,
-    "points": 2048,
-    "points_boundary": 256,
-    "symmetry": False,
-}
 CAUSAL = Causal(slices=32, longest=5000)
 
 CASES: dict[str, Case] = {
-    "burgers-30": Case("burgers", 30, 1e-5, {"slabs": 6, "width": 12, "depth": 3}),
-    "burgers-120": Case("burgers", 120, 1e-6, {"slabs": 6, "depth": 3}),
-    "burgers-300": Case("burgers", 300, 1e-7, {"slabs": 6, "depth": 3}),
+    "burgers-30": Case("burgers", 30, 1e-5, {"width": 12, "points": 3000, "compile": False}),
+    "burgers-120": Case("burgers", 120, 1e-6, {"width": 12, "points": 3000}),
+    "burgers-300": Case("burgers", 300, 1e-7, {"points": 5000}),
     "convection-30": Case("convection", 60, 1e-5, CONVECTION),
     "convection-50": Case("convection", 60, 1e-5, CONVECTION, {"beta": 50}),
     "allen-cahn": Case("allen-cahn", 120, 1e-4, {"slabs": 5, "depth": 3}, {}, away_from_the_seam, 1e-5),
