@@ -70,7 +70,7 @@ WAVES = {"network": "waves", "sampler": "fixed", "compile": False}
 CONVECTION = {"slabs": 5, **WAVES, "width": 120, "harmonics": 2, "points": 500, **spread(8.0)}
 
 CAVITY = {"depth": 3, "width": 20}
-PEAK = {"depth": 3}
+PEAK = {"depth": 3, "activation": "gaussian", "points": 3000, "compile": False}
 TEN = {"depth": 2, "exact_conditions": False, "points_boundary": 50}
 ONE: dict[str, Any] = {"dtype": "float32", "seeds": (0,)}
 ADAM = {"optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000), "exact_conditions": False}
@@ -121,7 +121,11 @@ CASES: dict[str, Case] = {
     **{
         f"{problem}-{sampler}": Case(problem, 300, 1e-4, {**PEAK, "sampler": chosen})
         for problem in ("poisson-peak", "poisson-two-peaks")
-        for sampler, chosen in {"rad": RAD(every=10), "aas": AAS(every=10), "uniform": "uniform"}.items()
+        for sampler, chosen in {
+            "rad": RAD(every=10, pool=10, power=2.0),
+            "aas": AAS(every=10),
+            "uniform": "uniform",
+        }.items()
     },
     **{
         f"poisson-10d-{sampler}": Case(

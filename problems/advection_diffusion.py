@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Eq, exp
+import numpy as np
+from sympy import Eq
 
-from pdesolve.declare import Dirichlet, Interval, Problem, coordinates, parameter, unknown
+from pdesolve.declare import Dirichlet, Interval, Problem, Reference, coordinates, parameter, unknown
+from pdesolve.declare.domain import Array
 
 from . import number
 
@@ -27,13 +29,19 @@ def advection_diffusion(nu: Any = 0.1) -> Problem:
     x = coordinates("x")
     u = unknown("u", x)
     diffusivity = parameter("nu", positive=True)
-    number("advection-diffusion", "nu", nu)
+    value = number("advection-diffusion", "nu", nu)
     return Problem(
         name="advection-diffusion",
         equations={"balance": Eq(u.diff(x), diffusivity * u.diff(x, 2))},
         domain=Interval(x, 0, 1),
         conditions=[Dirichlet(u, 0, on="left"), Dirichlet(u, 1, on="right")],
         parameters={diffusivity: nu},
-        reference=(exp((x - 1) / diffusivity) - exp(-1 / diffusivity)) / (1 - exp(-1 / diffusivity)),
+        # (a quotient of exponentials, written so that none of them overflows)
+        reference=Reference(function=lambda points: _layer(points, float(value)), description="closed form"),
         description="Steady advection and diffusion with a boundary layer of width nu.",
     )
+
+
+def _layer(points: Array, nu: float) -> Array:
+    """Points (n, 1) to values (n, 1)."""
+    return np.asarray(np.exp((points - 1) / nu) * np.expm1(-points / nu) / np.expm1(-1 / nu))

@@ -11,6 +11,7 @@ from .base import Backend, BackendOptionError
 
 BACKENDS = {
     "fem": "pdesolve.backends.fem:FEM",
+    "gp": "pdesolve.backends.gp:GP",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
 }

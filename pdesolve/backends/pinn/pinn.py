@@ -39,6 +39,7 @@ from ...solution.finding import Finding
 from ...solution.history import History
 from ...solution.status import Status
 from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
+from ..slabs import Carried, SlabField, Slabs, during, edges, is_slabs, reasons_against
 from . import doctor
 from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
@@ -52,7 +53,6 @@ from .objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
-from .slabs import Carried, SlabField, Slabs, during, edges, is_slabs, reasons_against
 from .state import PINNState, Slab
 from .subdomains import Subdomains, fold
 

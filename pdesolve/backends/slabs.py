@@ -1,6 +1,7 @@
-"""Time slabs: a network for each stretch of time, which starts from where the last one ended.
+"""Time slabs: a function of its own for each stretch of time, which starts from where the last one ended.
 
-On slab k, from t_k to t_{k+1},
+`continued` states the problem of a slab anew, with the last field as its initial data. A trial function that
+holds its start exactly takes `Carried` instead: on slab k, from t_k to t_{k+1},
 
     u_k(x, t) = Σ_{j < q} (t - t_k)^j / j! ∂_t^j u_{k-1}(x, t_k) + L(x, t) + F(x, t) N_k(x, t),
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -20,12 +21,12 @@ from typing import Any, Literal
 import numpy as np
 import sympy as sp
 
-from ...declare import Domain, Problem
-from ...declare.conditions import Initial, Observations
-from ...declare.domain import Array
-from ...residual import Derivative
-from ...residual.ansatz import evolution_order
-from ...solution.field import Field
+from ..declare import Domain, Problem
+from ..declare.conditions import Initial, Observations
+from ..declare.domain import Array
+from ..residual import Derivative
+from ..residual.ansatz import evolution_order
+from ..solution.field import Field
 
 
 def during(problem: Problem, start: float, end: float) -> Problem:
@@ -35,6 +36,24 @@ def during(problem: Problem, start: float, end: float) -> Problem:
     part = copy.copy(problem)  # a declaration was checked when it was made; a part of it needs no new checks
     within = replace(time, lower=sp.Float(start, 17), upper=sp.Float(end, 17))
     object.__setattr__(part, "domain", Domain(problem.domain.region, within))
+    return part
+
+
+def continued(problem: Problem, field: Field, start: float, end: float) -> Problem:
+    """The problem between two times, from the values of a field at the first."""
+
+    def data(condition: Initial) -> Callable[[Array], Array]:
+        k = problem.unknowns.index(condition.unknown)
+        index = (0,) * len(problem.domain.space) + (condition.order,)
+        return lambda points: field.derivatives(points, [(k, index)])[0]
+
+    part = during(problem, start, end)
+    conditions = tuple(
+        replace(c, unknown=c.operator, value=data(c)) if isinstance(c, Initial) else c
+        for c in problem.conditions
+    )
+    object.__setattr__(part, "conditions", conditions)
+    vars(part).pop("terms", None)  # those of the whole were copied
     return part
 
 

@@ -1,0 +1,98 @@
+"""A function of features as a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...declare import Problem
+from ...declare.domain import Array
+from ...residual.program import Derivative
+from ...solution.field import Field
+from ..slabs import SlabField, during
+from .features import AxisFeatures, Line
+from .rows import Layout, contract, rowwise
+
+_CHUNK = 1 << 21  # numbers in one table of features
+
+
+class FeatureField(Field):
+    """u_k = Σ c_{k, r_1 … r_d} Π_j φ_{r_j}(x_j)."""
+
+    def __init__(self, layout: Layout, coefficients: Array) -> None:
+        self.layout, self._parts = layout, layout.split(coefficients.copy())
+
+    def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
+        """On the points of a tensor grid axis by axis, else point by point."""
+        columns = [np.unique(column, return_inverse=True) for column in points.T]
+        if np.prod([len(values) for values, _ in columns], dtype=float) <= 2 * len(points):
+            result = []
+            for k, index in wanted:
+                matrices = [
+                    axis.matrix(values, order)
+                    for axis, (values, _), order in zip(self.layout.axes, columns, index, strict=True)
+                ]
+                table = contract(matrices, self._parts[k])
+                result.append(table[tuple(inverse for _, inverse in columns)])
+            return result
+        return [self._scattered(points, k, index) for k, index in wanted]
+
+    def _scattered(self, points: Array, k: int, index: tuple[int, ...]) -> Array:
+        result = np.empty(len(points))
+        each = max(1, _CHUNK // max(1, self._parts[k].size // self.layout.axes[0].count))
+        for first in range(0, len(points), each):
+            part = slice(first, first + each)
+            matrices = [
+                axis.matrix(points[part, j], order)
+                for j, (axis, order) in enumerate(zip(self.layout.axes, index, strict=True))
+            ]
+            result[part] = rowwise(matrices, self._parts[k])
+        return result
+
+    def arrays(self) -> dict[str, Array]:
+        """Coefficients, and of each axis the frequencies and degrees of its lines, (lines, 2)."""
+        lines = {f"lines_{j}": as_array(axis.lines) for j, axis in enumerate(self.layout.axes)}
+        return {"coefficients": self._parts.reshape(-1), **lines}
+
+
+class SlabFeatureField(SlabField):
+    """Fields of features on slabs of time, joined."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Ends of the slabs, and the arrays of each slab, numbered."""
+        numbered = {
+            f"{name}_of_{k}": values
+            for k, field in enumerate(self._fields)
+            for name, values in field.arrays().items()
+        }
+        return {"ends": np.array(self._edges), **numbered}
+
+
+def as_array(lines: Sequence[Line]) -> Array:
+    """Frequencies and degrees, (lines, 2)."""
+    return np.array([[line.frequency, line.degree] for line in lines], dtype=np.float64)
+
+
+def layout_of(problem: Problem, lines: Sequence[Array], symmetries: Mapping[int, int]) -> Layout:
+    """The layout with lines as `as_array` gave them, and the problem's parities."""
+    axes = [
+        AxisFeatures(lower, upper, tuple(Line(float(w), int(k)) for w, k in each), symmetries.get(j, 0))
+        for j, ((lower, upper), each) in enumerate(zip(problem.domain.bounds.tolist(), lines, strict=True))
+    ]
+    return Layout(tuple(axes), len(problem.unknowns))
+
+
+def field_of(problem: Problem, arrays: Mapping[str, Array], symmetries: Mapping[int, int]) -> Field:
+    """The field whose ``arrays`` are given."""
+    if "ends" not in arrays:
+        lines = [arrays[f"lines_{j}"] for j in range(len(problem.coordinates))]
+        return FeatureField(layout_of(problem, lines, symmetries), arrays["coefficients"])
+    ends = arrays["ends"].tolist()
+    fields: list[Field] = []
+    while f"coefficients_of_{len(fields)}" in arrays:
+        k = len(fields)
+        suffix = f"_of_{k}"
+        own = {name.removesuffix(suffix): v for name, v in arrays.items() if name.endswith(suffix)}
+        fields.append(field_of(during(problem, ends[k], ends[k + 1]), own, symmetries))
+    return SlabFeatureField(fields, ends)

@@ -1,0 +1,235 @@
+"""The posterior mean: Gauss-Newton least squares on features whose spectrum grows where residuals ask for it.
+
+With u = Φ z, z ~ N(0, I), and precise data, the mean minimises Σ (weighted residuals)² + η² |z|², with η at
+the level of round-off. A cycle solves that on the present features, looks at the spectrum of the residual
+that is left along each axis, and adds the lines that it shows, or degrees to those that are near. Residuals
+at u = 0 are the source, the boundary traces and the initial data: no frequency is ever given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import linalg
+
+from ...declare import Problem
+from ...declare.domain import INITIAL, INSIDE, Array
+from ...residual.program import LoweredTerm, Program
+from .features import AxisFeatures, Line
+from .rows import Layout, Rows
+from .spectrum import RESOLUTION, peaks
+
+_RIDGE = 1e-15  # η, relative to the columns of the Jacobian
+_WORK = 3e8  # rows times squared columns that are cheap: more rows average the round-off of the data
+_MOST_ROWS = 40_000  # of a term, where as many are cheap
+_OVERSAMPLING = 1.6  # least number of points for each feature of an axis
+_PEAKS = 6  # lines that a cycle adds to an axis at most
+_RESOLVED = 0.5  # distance from a line, over its degree, up to which a line holds other frequencies
+_REACH = 1.5  # the same, up to which more degrees serve better than a line in between
+_SHORTEST = 1e-3  # length of a damped step
+
+
+def periodic_axes(problem: Problem) -> set[int]:
+    """Axes in which all unknowns are periodic."""
+    return set.intersection(*(set(problem.periodic_axes(u)) for u in problem.unknowns))
+
+
+def first_layout(problem: Problem, symmetries: Mapping[int, int]) -> Layout:
+    """Polynomials of degree five; along periodic axes a constant and one wave."""
+    periodic = periodic_axes(problem)
+    wave, polynomial = (Line(0.0, 0), Line(math.pi, 0)), (Line(0.0, 5),)
+    axes = [
+        AxisFeatures(lower, upper, wave if axis in periodic else polynomial, symmetries.get(axis, 0))
+        for axis, (lower, upper) in enumerate(problem.domain.bounds.tolist())
+    ]
+    return Layout(tuple(axes), len(problem.unknowns))
+
+
+class Fit:
+    """A problem on features that grow.
+
+    Attributes:
+        layout: the present features.
+        coefficients: of the present iterate, (layout.size,).
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        symmetries: Mapping[int, int],
+        resolution: int,
+        lines: int,
+        rng: np.random.Generator,
+    ) -> None:
+        """``resolution`` points on each of ``lines`` lines along an axis show the spectrum of residuals."""
+        self.problem, self.program = problem, Program(problem)
+        self._resolution = resolution
+        self._periodic = periodic_axes(problem)
+        d = len(problem.coordinates)
+        self._across = [rng.uniform(size=(lines if d > 1 else 1, d)) for _ in self.program.terms]
+        self.layout = first_layout(problem, symmetries)
+        self.coefficients = np.zeros(self.layout.size)
+        self._weights = [1.0 for _ in self.program.terms]
+        self._blocks = self._rows()
+        # Rows of equations are weighted by what they make of smooth fields: by waves of high frequency they
+        # would drown in what round-off those leave.
+        for k, block in enumerate(self._blocks):
+            rows = block.jacobian(block.arguments(self.coefficients))
+            self._weights[k] = 1 / (math.sqrt(float(np.square(rows).sum(axis=1).mean())) or 1.0)
+            block.weight = self._weights[k]
+        self.data_level = self.level()
+
+    def hold(self, start: Array) -> None:
+        """Begin with values (unknowns, …) of features in space, held over time, as coefficients."""
+        coefficients = np.zeros((self.layout.unknowns, *self.layout.shape))
+        coefficients[..., 0] = start
+        self.use(self.layout, coefficients.reshape(-1))
+
+    def use(self, layout: Layout, coefficients: Array) -> None:
+        """Go on with other features."""
+        self.layout, self.coefficients = layout, coefficients
+        self._blocks = self._rows()
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[Rows]:
+        nodes = [self._nodes(axis, features) for axis, features in enumerate(self.layout.axes)]
+        result = []
+        for term, weight in zip(self.program.terms, self._weights, strict=True):
+            points = term.term.points
+            columns = self._columns(term, nodes) if points is None else None
+            result.append(Rows(term, self.layout, columns, points, weight))
+        return result
+
+    def _nodes(self, axis: int, features: AxisFeatures) -> Array:
+        cheap = min(_WORK / self.layout.size**2, _MOST_ROWS) ** (1 / len(self.layout.axes))
+        n = int(max(_OVERSAMPLING * features.count + 6, cheap))
+        lower, upper = features.lower, features.upper
+        if axis in self._periodic:
+            return np.linspace(lower, upper, n, endpoint=False)
+        z = -np.cos(
+            (np.arange(n) + 0.5) * math.pi / n
+        )  # Chebyshev's: polynomials are nearly orthogonal there
+        return np.asarray(lower + (z + 1) / 2 * (upper - lower))
+
+    def _columns(self, term: LoweredTerm, each: Sequence[Array]) -> list[Array]:
+        """The points of a term on each axis: ``each``, or the end or place that the term is held at."""
+        columns, bounds = list(each), self.problem.domain.bounds
+        for axis, place in term.term.fixed.items():
+            columns[axis] = np.array([place])
+        region = term.term.region
+        if region == INITIAL:
+            columns[-1] = bounds[-1, :1]
+        elif region != INSIDE:
+            face = self.problem.domain.face(region)
+            assert face.axis is not None  # the domain is a box
+            columns[face.axis] = bounds[face.axis, :1] if face.side < 0 else bounds[face.axis, 1:]
+        return columns
+
+    def residual(self, coefficients: Array) -> Array:
+        """All weighted rows."""
+        return np.concatenate([b.residual(b.arguments(coefficients)) for b in self._blocks])
+
+    # -- Gauss-Newton ------------------------------------------------------------------------------
+
+    def step(self) -> float:
+        """One damped Gauss-Newton step; the norm of the rows after it, relative to that before."""
+        arguments = [b.arguments(self.coefficients) for b in self._blocks]
+        rows = np.concatenate([b.residual(a) for b, a in zip(self._blocks, arguments, strict=True)])
+        jacobian = np.concatenate([b.jacobian(a) for b, a in zip(self._blocks, arguments, strict=True)])
+        before = float(np.linalg.norm(rows))
+        if not before or not np.isfinite(jacobian).all():
+            return 1.0 if before == before else math.nan
+        move, length = least_squares(jacobian, rows, self.coefficients), 1.0
+        while length > _SHORTEST:
+            trial = self.coefficients + length * move
+            after = float(np.linalg.norm(self.residual(trial)))
+            if after < before:
+                self.coefficients = trial
+                return after / before
+            length /= 2
+        return 1.0
+
+    # -- growth ------------------------------------------------------------------------------------
+
+    def _signals(self, axis: int) -> Array:
+        """Weighted residuals along an axis, on a few lines for each term: (resolution, lines)."""
+        bounds = self.problem.domain.bounds
+        lower, upper = bounds[axis]
+        along = np.linspace(lower, upper, self._resolution, endpoint=axis not in self._periodic)
+        found = []
+        for term, weight, across in zip(self.program.terms, self._weights, self._across, strict=True):
+            for share in across if term.term.points is None else ():
+                each = [np.array([x]) for x in bounds[:, 0] + share * (bounds[:, 1] - bounds[:, 0])]
+                each[axis] = along
+                columns = self._columns(term, each)
+                if len(columns[axis]) < len(along):  # the term is held at one end of this axis
+                    break
+                block = Rows(term, self.layout, columns, weight=weight)
+                found.append(block.residual(block.arguments(self.coefficients)))
+        return np.stack(found, axis=1) if found else np.zeros((self._resolution, 0))
+
+    def grown(self) -> Layout:
+        """The features that the residual asks for.
+
+        Along an axis that has what it needs a residual holds only waves that its features resolve: what is
+        missing is missing along another. Where that is so along all axes, all are given more.
+        """
+        found = [
+            peaks(self._signals(axis), _PEAKS, axis in self._periodic)
+            for axis in range(len(self.layout.axes))
+        ]
+        for only_missing in (True, False):
+            axes = [
+                _grown(features, shown, axis in self._periodic, only_missing)
+                for axis, (features, shown) in enumerate(zip(self.layout.axes, found, strict=True))
+            ]
+            if tuple(axes) != self.layout.axes:
+                break
+        return Layout(tuple(axes), self.layout.unknowns)
+
+    def level(self) -> float:
+        """Root mean square of the weighted residuals, at the points of the rows and on the lines."""
+        parts = [self._signals(axis).ravel() for axis in range(len(self.layout.axes))]
+        parts.append(self.residual(self.coefficients))
+        return math.sqrt(sum(float(np.mean(np.square(part))) for part in parts if part.size))
+
+
+def _grown(
+    features: AxisFeatures, found: Sequence[float], is_periodic: bool, only_missing: bool
+) -> AxisFeatures:
+    """New lines where there are none near, else more degrees of those that are near."""
+    lines = {line.frequency: line for line in features.lines}
+    old = set(features.lines)
+    for frequency in found:
+        near = min(lines, key=lambda at: abs(at - frequency) - _REACH * lines[at].degree)
+        away = abs(near - frequency)
+        if is_periodic:
+            lines.setdefault(frequency, Line(frequency, 0))
+        elif away >= RESOLUTION + _REACH * lines[near].degree:
+            lines[frequency] = Line(frequency, 2)
+        elif lines[near] in old and not (only_missing and away < _RESOLVED * lines[near].degree):
+            more = max(2, lines[near].degree // 2)
+            lines[near] = replace(lines[near], degree=lines[near].degree + more)  # once a cycle
+    return features.with_lines(*lines.values())
+
+
+def least_squares(jacobian: Array, rows: Array, present: Array) -> Array:
+    """The step d that minimises |J d + r|² + η² |D (c + d)|², D the norms of the columns of J.
+
+    By QR of J over η D: JᵀJ would square the condition, and lose half of the digits.
+    """
+    scale = np.linalg.norm(jacobian, axis=0)
+    scale[scale == 0] = 1.0
+    m, p = jacobian.shape
+    ridge = _RIDGE * math.sqrt(m)
+    stacked = np.zeros((m + p, p), order="F")
+    stacked[:m] = jacobian / scale
+    stacked[m + np.arange(p), np.arange(p)] = ridge
+    right = np.concatenate([-rows, -ridge * scale * present])
+    turned, r = linalg.qr_multiply(stacked, right, mode="right", overwrite_a=True)
+    found = linalg.solve_triangular(r, turned, check_finite=False)
+    return np.asarray(found / scale)

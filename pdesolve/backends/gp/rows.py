@@ -1,0 +1,153 @@
+"""Rows of the least-squares problem: one equation or condition at the points of a tensor grid.
+
+An unknown is u = Σ c_{r_1 … r_d} Π_j φ_{r_j}(x_j). A derivative at the points of a tensor grid is one small
+matrix for each axis; the rows of a residual r(…, ∂^α u, …) and of its Jacobian
+
+    Σ_α diag(∂r/∂(∂^α u)) (D_1 ⊗ … ⊗ D_d)
+
+follow from what `Program` makes of derivatives, for any equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+
+from ...declare.domain import Array
+from ...residual.program import LoweredTerm
+from .features import AxisFeatures
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The features of all axes, and how many unknowns have coefficients of them."""
+
+    axes: tuple[AxisFeatures, ...]
+    unknowns: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.count for axis in self.axes)
+
+    @cached_property
+    def each(self) -> int:
+        """Coefficients of one unknown."""
+        return int(np.prod(self.shape))
+
+    @property
+    def size(self) -> int:
+        return self.unknowns * self.each
+
+    def split(self, coefficients: Array) -> Array:
+        """A vector (size,) as (unknowns, *shape)."""
+        return coefficients.reshape(self.unknowns, *self.shape)
+
+    def moved(self, coefficients: Array, other: Layout) -> Array:
+        """The same function in a layout with more features."""
+        result = self.split(coefficients)
+        for axis, (old, new) in enumerate(zip(self.axes, other.axes, strict=True)):
+            place = _places(old, new)
+            widened = np.zeros((*result.shape[: axis + 1], new.count, *result.shape[axis + 2 :]))
+            widened[(slice(None),) * (axis + 1) + (place,)] = result
+            result = widened
+        return result.reshape(-1)
+
+
+def _places(old: AxisFeatures, new: AxisFeatures) -> Any:
+    """Where the features of ``old`` are among those of ``new``."""
+    names = {name: i for i, name in enumerate(new.names)}
+    return np.array([names[name] for name in old.names])
+
+
+def grid(columns: Sequence[Array]) -> Array:
+    """All combinations of one value of each column, the last fastest: (n, columns)."""
+    return np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
+
+
+def contract(matrices: Sequence[Array], coefficients: Array) -> Array:
+    """(D_1 ⊗ … ⊗ D_d) applied to coefficients (r_1, …, r_d): (n_1, …, n_d)."""
+    result: Array = coefficients
+    for axis, matrix in enumerate(matrices):
+        result = np.moveaxis(np.tensordot(matrix, result, axes=(1, axis)), 0, axis)
+    return result
+
+
+def rowwise(matrices: Sequence[Array], coefficients: Array) -> Array:
+    """Row n of each matrix (n, r_j) applied to coefficients (r_1, …, r_d): (n,)."""
+    result = np.tensordot(matrices[0], coefficients, axes=1)
+    for matrix in matrices[1:]:
+        result = np.einsum("nr,nr...->n...", matrix, result)
+    return np.asarray(result)
+
+
+def rowwise_product(first: Array, second: Array) -> Array:
+    """Row by row the Kronecker product: (n, r), (n, s) to (n, r s)."""
+    return np.asarray(np.einsum("nr,ns->nrs", first, second).reshape(len(first), -1))
+
+
+def _kronecker(first: Array, second: Array) -> Array:
+    return np.asarray(np.kron(first, second))
+
+
+class Rows:
+    """One term at the tensor grid of ``columns``, or at scattered ``points`` (n, d).
+
+    Attributes:
+        weight: factor of each row.
+    """
+
+    def __init__(
+        self,
+        term: LoweredTerm,
+        layout: Layout,
+        columns: Sequence[Array] | None = None,
+        points: Array | None = None,
+        weight: float = 1.0,
+    ) -> None:
+        self.term, self.layout, self.weight = term, layout, weight
+        if columns is not None:
+            self.points, each = grid(columns), list(columns)
+            self._apply: Callable[[Sequence[Array], Array], Array] = contract
+            self._product: Callable[[Array, Array], Array] = _kronecker
+        else:
+            assert points is not None
+            self.points, each = points, list(points.T)
+            self._apply, self._product = rowwise, rowwise_product
+        self._residual, self._slopes = term.function("numpy"), term.linearisation("numpy")
+        self._inputs = [function(self.points) for function in term.term.inputs.values()]
+        self._matrices = [
+            [axis.matrix(x, order) for axis, x, order in zip(layout.axes, each, index, strict=True)]
+            for _, index in term.derivatives
+        ]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def arguments(self, coefficients: Array) -> list[Array]:
+        """Of the lowered functions, each (rows,)."""
+        parts = self.layout.split(coefficients)
+        found = [
+            self._apply(matrices, parts[k]).ravel()
+            for (k, _), matrices in zip(self.term.derivatives, self._matrices, strict=True)
+        ]
+        return [*found, *self.points.T, *self._inputs]
+
+    def residual(self, arguments: Sequence[Array]) -> Array:
+        """(rows,)."""
+        values = np.asarray(self._residual(*arguments), dtype=np.float64)
+        return self.weight * np.broadcast_to(values, (len(self),))
+
+    def jacobian(self, arguments: Sequence[Array]) -> Array:
+        """(rows, size)."""
+        result = np.zeros((len(self), self.layout.size))
+        slopes = self._slopes(*arguments)
+        for (k, _), matrices, slope in zip(self.term.derivatives, self._matrices, slopes, strict=True):
+            column = np.broadcast_to(np.asarray(slope, dtype=np.float64), (len(self),))
+            if column.any():
+                part = result[:, k * self.layout.each : (k + 1) * self.layout.each]
+                part += (self.weight * column)[:, None] * reduce(self._product, matrices)
+        return result
