@@ -107,6 +107,15 @@ class AxisFeatures:
         change = chebyshev.chebder(np.eye(degree + 1), order)  # of the coefficients, (degree + 1 - order, …)
         return np.asarray(values[:, : len(change)] @ change)
 
+    def selection(self, other: AxisFeatures) -> Array:
+        """S (other.count, count) with c @ S the coefficients that both have, zero for the rest."""
+        places = {name: i for i, name in enumerate(self.names)}
+        result = np.zeros((other.count, self.count))
+        for i, name in enumerate(other.names):
+            if name in places:
+                result[i, places[name]] = 1.0
+        return result
+
     def with_lines(self, *lines: Line) -> AxisFeatures:
         """A copy with other lines, sorted."""
         return replace(self, lines=tuple(sorted(lines)))

@@ -19,13 +19,13 @@ from ...declare import Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
-from .rows import Layout, Rows
+from .rows import Functions, Layout, Rows
 from .spectrum import RESOLUTION, peaks
 
 _RIDGE = 1e-15  # η, relative to the columns of the Jacobian
-_WORK = 3e8  # rows times squared columns that are cheap: more rows average the round-off of the data
-_MOST_ROWS = 40_000  # of a term, where as many are cheap
-_OVERSAMPLING = 1.6  # least number of points for each feature of an axis
+_WORK = 1e9  # rows times squared columns that are cheap: more rows average the round-off of the data
+_MOST_ROWS = 20_000  # of a term, where as many are cheap
+_OVERSAMPLING = 2.0  # least number of points for each feature of an axis
 _PEAKS = 6  # lines that a cycle adds to an axis at most
 _RESOLVED = 0.5  # distance from a line, over its degree, up to which a line holds other frequencies
 _REACH = 1.5  # the same, up to which more degrees serve better than a line in between
@@ -54,6 +54,8 @@ class Fit:
     Attributes:
         layout: the present features.
         coefficients: of the present iterate, (layout.size,).
+        is_linear: one step on each layout is all.
+        data_level: `level` of u = 0.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Fit:
     ) -> None:
         """``resolution`` points on each of ``lines`` lines along an axis show the spectrum of residuals."""
         self.problem, self.program = problem, Program(problem)
+        self._functions = [Functions.of(term) for term in self.program.terms]
+        self.is_linear = all(term.is_linear for term in self.program.terms)
         self._resolution = resolution
         self._periodic = periodic_axes(problem)
         d = len(problem.coordinates)
@@ -82,11 +86,14 @@ class Fit:
             block.weight = self._weights[k]
         self.data_level = self.level()
 
-    def hold(self, start: Array) -> None:
-        """Begin with values (unknowns, …) of features in space, held over time, as coefficients."""
-        coefficients = np.zeros((self.layout.unknowns, *self.layout.shape))
-        coefficients[..., 0] = start
-        self.use(self.layout, coefficients.reshape(-1))
+    def start_from(self, layout: Layout, before: Layout, values: Array) -> None:
+        """Begin with values of another layout's features in space, (unknowns, …), held over time."""
+        flat = values
+        for axis, (old, new) in enumerate(zip(before.axes[:-1], layout.axes[:-1], strict=True)):
+            flat = np.moveaxis(np.moveaxis(flat, axis + 1, -1) @ new.selection(old), -1, axis + 1)
+        coefficients = np.zeros((layout.unknowns, *layout.shape))
+        coefficients[..., 0] = flat
+        self.use(layout, coefficients.reshape(-1))
 
     def use(self, layout: Layout, coefficients: Array) -> None:
         """Go on with other features."""
@@ -98,10 +105,10 @@ class Fit:
     def _rows(self) -> list[Rows]:
         nodes = [self._nodes(axis, features) for axis, features in enumerate(self.layout.axes)]
         result = []
-        for term, weight in zip(self.program.terms, self._weights, strict=True):
-            points = term.term.points
-            columns = self._columns(term, nodes) if points is None else None
-            result.append(Rows(term, self.layout, columns, points, weight))
+        for functions, weight in zip(self._functions, self._weights, strict=True):
+            points = functions.term.term.points
+            columns = self._columns(functions.term, nodes) if points is None else None
+            result.append(Rows(functions, self.layout, columns, points, weight))
         return result
 
     def _nodes(self, axis: int, features: AxisFeatures) -> Array:
@@ -161,14 +168,15 @@ class Fit:
         lower, upper = bounds[axis]
         along = np.linspace(lower, upper, self._resolution, endpoint=axis not in self._periodic)
         found = []
-        for term, weight, across in zip(self.program.terms, self._weights, self._across, strict=True):
+        for functions, weight, across in zip(self._functions, self._weights, self._across, strict=True):
+            term = functions.term
             for share in across if term.term.points is None else ():
                 each = [np.array([x]) for x in bounds[:, 0] + share * (bounds[:, 1] - bounds[:, 0])]
                 each[axis] = along
                 columns = self._columns(term, each)
                 if len(columns[axis]) < len(along):  # the term is held at one end of this axis
                     break
-                block = Rows(term, self.layout, columns, weight=weight)
+                block = Rows(functions, self.layout, columns, weight=weight)
                 found.append(block.residual(block.arguments(self.coefficients)))
         return np.stack(found, axis=1) if found else np.zeros((self._resolution, 0))
 
@@ -212,7 +220,7 @@ def _grown(
         elif away >= RESOLUTION + _REACH * lines[near].degree:
             lines[frequency] = Line(frequency, 2)
         elif lines[near] in old and not (only_missing and away < _RESOLVED * lines[near].degree):
-            more = max(2, lines[near].degree // 2)
+            more = max(2, lines[near].degree // 3)
             lines[near] = replace(lines[near], degree=lines[near].degree + more)  # once a cycle
     return features.with_lines(*lines.values())
 

@@ -19,12 +19,15 @@ from ..base import Backend, Capabilities, Context, Progress
 from ..slabs import continued, during
 from .field import FeatureField, SlabFeatureField, as_array, field_of, layout_of
 from .fit import Fit
-from .rows import Layout
+from .rows import Layout, needed
 
 _NEWTON = 8  # steps on one set of features at most
 _SETTLED = 0.3  # a step that lowers the residual by less ends them
 _PATIENCE = 4  # cycles of growth without a residual half as large,
 _AIM = 0.1  # of rtol, before the last slab of time: what is left of one is rough data for the next
+_PRUNED = 1e-2  # of rtol: coefficients that the next slab does without
+_FIRST = 16  # slabs that a non-linear evolution would need, if all were as long as the first
+_SMALL, _LONGER = 0.4, 1.5  # share of max_features below which the next slab is longer, and by how much
 _SHORTEST = 1e-4  # slab of time, as a share of all
 _RESOLVED = 0.1  # counted once there is one like this: fields of many scales show nothing before
 
@@ -130,7 +133,11 @@ class GP(Backend):
         return []
 
     def start(self, problem: Problem, context: Context) -> GPState:
-        ends = [] if problem.domain.time is None else [float(t) for t in problem.domain.bounds[-1]]
+        ends: list[float] = []
+        if problem.domain.time is not None:
+            start, end = problem.domain.bounds[-1].tolist()
+            is_linear = all(term.is_linear for term in Program(problem).terms)
+            ends = [start, end if is_linear else start + (end - start) / _FIRST]
         state = GPState([], np.zeros(0), ends=ends, problem=problem, context=context)
         state.symmetries = self._symmetries(problem)
         self._begin(state)
@@ -151,7 +158,7 @@ class GP(Backend):
         aim = self.rtol if self._is_last(state) else _AIM * self.rtol
         if state.level <= aim:
             return self._finish(state, Status.CONVERGED)
-        if ratio > _SETTLED or state.steps >= _NEWTON:
+        if fit.is_linear or ratio > _SETTLED or state.steps >= _NEWTON:
             state.steps = 0
             if state.level < 0.5 * state.best:
                 state.best, state.waited = state.level, 0
@@ -175,9 +182,6 @@ class GP(Backend):
         if not self._is_last(state):
             return None
         return max(state.level, *state.levels, 0.0)
-
-    def describe(self, state: GPState) -> str:
-        return in_words(state.problem, state.symmetries)
 
     def diagnose(self, state: GPState) -> str:
         return "the rows of the least-squares problem"
@@ -247,9 +251,10 @@ class GP(Backend):
             self._begin(state)
             start = as_array(state.fit.layout.axes[-1].lines)
             new = layout_of(state.fit.problem, [*in_space, start], state.symmetries)
-            state.fit.use(new, np.zeros(new.size))
-            self._take(state)
-            state.steps = 1  # what space needed on the longer slab first
+            if new.size < self._most(state.problem) / 2:  # what space needed on the longer slab first
+                state.fit.use(new, np.zeros(new.size))
+                self._take(state)
+                state.steps = 1
             return Progress(1.0, self._share(state), message="a shorter slab of time")
         message = f"the next features are {layout.size}, more than max_features"
         return Progress(min(state.level, 1.0), status=Status.STAGNATED, message=message)
@@ -261,21 +266,28 @@ class GP(Backend):
             is_done = worst <= self.rtol
             stage = self._stage(state) if is_done else f"the residual stays at {worst:.1e} of the data's"
             return Progress(state.level, status=Status.CONVERGED if is_done else status, message=stage)
-        old, last = state.fit.layout, float(state.problem.domain.bounds[-1, 1])
-        level, matrix = state.level, old.axes[-1].matrix(np.array([state.ends[-1]]))
-        at_end = old.split(state.coefficients) @ matrix[0]
-        state.levels.append(level)
+        layout, last = state.fit.layout, float(state.problem.domain.bounds[-1, 1])
+        lines = [as_array(each) for each in needed(layout, state.coefficients, _PRUNED * self.rtol)]
+        state.levels.append(state.level)
         state.finished.append([state.coefficients, *state.lines])
-        length = state.ends[-1] - state.ends[-2]
-        rest = last - state.ends[-1]
+        length, rest = state.ends[-1] - state.ends[-2], last - state.ends[-1]
+        if layout.size < _SMALL * self._most(state.problem):
+            length *= _LONGER
         state.ends.append(last if rest < 1.5 * length else state.ends[-1] + length)
-        lines = state.lines
+        level = state.level
         self._begin(state)
-        state.fit.use(layout_of(state.fit.problem, lines, state.symmetries), state.coefficients)
-        state.fit.hold(at_end)
+        state.fit.start_from(layout_of(state.fit.problem, lines, state.symmetries), *self._carried(state))
         self._take(state)
-        state.steps = 1  # these features first
+        state.steps = 1  # what the last slab needed first
         return Progress(level, self._share(state), message=self._stage(state))
+
+    def _carried(self, state: GPState) -> tuple[Layout, Array]:
+        """Layout of the last slab, and its values at the end as coefficients in space (unknowns, …)."""
+        coefficients, *lines = state.finished[-1]
+        part = during(state.problem, *state.ends[-3:-1])
+        layout = layout_of(part, lines, state.symmetries)
+        at_end = layout.axes[-1].matrix(np.array([state.ends[-2]]))
+        return layout, layout.split(coefficients) @ at_end[0]
 
     def _share(self, state: GPState) -> float | None:
         """How much of time is done."""
@@ -286,4 +298,7 @@ class GP(Backend):
 
     def _stage(self, state: GPState) -> str:
         shape = " x ".join(map(str, state.fit.layout.shape))
-        return f"{shape} features" + (f" at t = {state.ends[-1]:.4g}" if len(state.ends) > 2 else "")
+        parts = [f"{shape} features", in_words(state.problem, state.symmetries)]
+        if len(state.ends) > 2:
+            parts.append(f"at t = {state.ends[-1]:.4g}")
+        return ", ".join(part for part in parts if part)

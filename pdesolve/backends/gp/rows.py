@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...declare.domain import Array
 from ...residual.program import LoweredTerm
-from .features import AxisFeatures
+from .features import AxisFeatures, Line
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,24 @@ class Layout:
         """The same function in a layout with more features."""
         result = self.split(coefficients)
         for axis, (old, new) in enumerate(zip(self.axes, other.axes, strict=True)):
-            place = _places(old, new)
-            widened = np.zeros((*result.shape[: axis + 1], new.count, *result.shape[axis + 2 :]))
-            widened[(slice(None),) * (axis + 1) + (place,)] = result
-            result = widened
+            result = np.moveaxis(np.moveaxis(result, axis + 1, -1) @ new.selection(old), -1, axis + 1)
         return result.reshape(-1)
 
 
-def _places(old: AxisFeatures, new: AxisFeatures) -> Any:
-    """Where the features of ``old`` are among those of ``new``."""
-    names = {name: i for i, name in enumerate(new.names)}
-    return np.array([names[name] for name in old.names])
+def needed(layout: Layout, coefficients: Array, tolerance: float) -> list[tuple[Line, ...]]:
+    """Of each axis the lines, and their degrees, with coefficients above a share of the largest."""
+    sizes = np.abs(layout.split(coefficients))
+    floor = tolerance * sizes.max()
+    result = []
+    for j, axis in enumerate(layout.axes):
+        others = tuple(i for i in range(sizes.ndim) if i != j + 1)
+        highest = {line.frequency: -1 for line in axis.lines}
+        for (frequency, _, degree), size in zip(axis.names, sizes.max(axis=others), strict=True):
+            if size > floor:
+                highest[frequency] = max(highest[frequency], degree)
+        lines = tuple(Line(frequency, degree) for frequency, degree in highest.items() if degree >= 0)
+        result.append(lines or axis.lines[:1])
+    return result
 
 
 def grid(columns: Sequence[Array]) -> Array:
@@ -93,6 +100,18 @@ def _kronecker(first: Array, second: Array) -> Array:
     return np.asarray(np.kron(first, second))
 
 
+class Functions(NamedTuple):
+    """A term with its residual and its slopes as NumPy functions, made once."""
+
+    term: LoweredTerm
+    residual: Callable[..., Any]
+    slopes: Callable[..., Any]
+
+    @classmethod
+    def of(cls, term: LoweredTerm) -> Functions:
+        return cls(term, term.function("numpy"), term.linearisation("numpy"))
+
+
 class Rows:
     """One term at the tensor grid of ``columns``, or at scattered ``points`` (n, d).
 
@@ -102,13 +121,14 @@ class Rows:
 
     def __init__(
         self,
-        term: LoweredTerm,
+        functions: Functions,
         layout: Layout,
         columns: Sequence[Array] | None = None,
         points: Array | None = None,
         weight: float = 1.0,
     ) -> None:
-        self.term, self.layout, self.weight = term, layout, weight
+        self.functions, self.layout, self.weight = functions, layout, weight
+        term = functions.term
         if columns is not None:
             self.points, each = grid(columns), list(columns)
             self._apply: Callable[[Sequence[Array], Array], Array] = contract
@@ -117,7 +137,6 @@ class Rows:
             assert points is not None
             self.points, each = points, list(points.T)
             self._apply, self._product = rowwise, rowwise_product
-        self._residual, self._slopes = term.function("numpy"), term.linearisation("numpy")
         self._inputs = [function(self.points) for function in term.term.inputs.values()]
         self._matrices = [
             [axis.matrix(x, order) for axis, x, order in zip(layout.axes, each, index, strict=True)]
@@ -132,20 +151,22 @@ class Rows:
         parts = self.layout.split(coefficients)
         found = [
             self._apply(matrices, parts[k]).ravel()
-            for (k, _), matrices in zip(self.term.derivatives, self._matrices, strict=True)
+            for (k, _), matrices in zip(self.functions.term.derivatives, self._matrices, strict=True)
         ]
         return [*found, *self.points.T, *self._inputs]
 
     def residual(self, arguments: Sequence[Array]) -> Array:
         """(rows,)."""
-        values = np.asarray(self._residual(*arguments), dtype=np.float64)
+        values = np.asarray(self.functions.residual(*arguments), dtype=np.float64)
         return self.weight * np.broadcast_to(values, (len(self),))
 
     def jacobian(self, arguments: Sequence[Array]) -> Array:
         """(rows, size)."""
         result = np.zeros((len(self), self.layout.size))
-        slopes = self._slopes(*arguments)
-        for (k, _), matrices, slope in zip(self.term.derivatives, self._matrices, slopes, strict=True):
+        slopes = self.functions.slopes(*arguments)
+        for (k, _), matrices, slope in zip(
+            self.functions.term.derivatives, self._matrices, slopes, strict=True
+        ):
             column = np.broadcast_to(np.asarray(slope, dtype=np.float64), (len(self),))
             if column.any():
                 part = result[:, k * self.layout.each : (k + 1) * self.layout.each]
