@@ -42,6 +42,10 @@ class Field(ABC):
         """What flows out through a part by the residual of equation k; None: the method has none."""
         return None
 
+    def deviation(self, points: Array, count: int) -> Array | None:
+        """Posterior standard deviations of the first ``count`` unknowns, (n, count); None: not quantified."""
+        return None
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """All numbers that define the field, by name, for files."""

@@ -64,7 +64,6 @@ class Solution:
         error_estimate: the backend's own estimate of the relative error, where it has one.
         reference: what `error` compares with by default.
         citations: BibTeX entries of the methods used.
-        uncertainty: None unless the backend quantifies it.
         measured: the error on the default grid, kept once it was measured and stored in files.
     """
 
@@ -82,7 +81,6 @@ class Solution:
     error_estimate: float | None = None
     reference: ResolvedReference | None = None
     citations: tuple[str, ...] = ()
-    uncertainty: Any = None
     measured: ErrorNorms | None = None
 
     # -- evaluation --------------------------------------------------------------------------------
@@ -103,6 +101,14 @@ class Solution:
         For points that do by their making, such as the nodes of its mesh, up to round-off.
         """
         return np.stack(self._derivatives(points, self._orders_zero), axis=1)
+
+    def uncertainty(self, points: Any) -> Array | None:
+        """Standard deviations of the unknowns, (n, k), at ``points`` (n, d), by the posterior of the backend.
+
+        For values u ± 1.645 times it is a band of 90 %. None where the backend does not quantify it; of the
+        Gaussian-process backend, it is there where the problem holds `Observations` with noise.
+        """
+        return self.field.deviation(self._points(points), len(self.problem.unknowns))
 
     def on(self, grid: Grid | int | Sequence[int] | None = None) -> Array:
         """Values on a tensor grid, shape ``(*grid.shape, k)``.

@@ -42,6 +42,7 @@ class Names:
     unknowns: tuple[str, ...]
     references: tuple[str, ...]
     errors: tuple[str, ...]
+    deviations: tuple[str, ...]
     residuals: dict[str, str]
     vectors: dict[str, str]
 
@@ -65,8 +66,10 @@ class Names:
         compared = unknowns if with_reference else ()
         references = [f"{u}_reference" for u in compared]
         errors = [f"{u}_error" for u in compared]
+        deviations = [f"{u}_deviation" for u in unknowns]
         residuals = {name: f"residual_{name}" for name in problem.equations}
-        everything = [*unknowns, *references, *errors, *residuals.values(), *problem.vectors, NOT_FINITE]
+        scalars = [*unknowns, *references, *errors, *deviations, *residuals.values()]
+        everything = [*scalars, *problem.vectors, NOT_FINITE]
         if len(set(everything)) < len(everything):
             twice = sorted({name for name in everything if everything.count(name) > 1})
             raise OutputArrayError(
@@ -79,6 +82,7 @@ class Names:
             tuple(names[u] for u in unknowns),
             tuple(names[r] for r in references),
             tuple(names[e] for e in errors),
+            tuple(names[d] for d in deviations),
             {equation: names[label] for equation, label in residuals.items()},
             {vector: names[vector] for vector in problem.vectors},
         )
@@ -108,6 +112,9 @@ def point_arrays(solution: Solution, points: Array, names: Names) -> list[PointA
         components = tuple(names.unknowns[i] for i in indices)
         vectors.append(PointArray(names.vectors[vector], padded, units[indices[0]], components))
     derived = [PointArray(names.residuals[n], r) for n, r in solution.residuals(points).items()]
+    deviation = solution.uncertainty(points)
+    if deviation is not None:
+        derived += [PointArray(name, deviation[:, k], units[k]) for k, name in enumerate(names.deviations)]
     if solution.reference is not None:
         exact = np.asarray(solution.reference.values(points))
         for k, (reference, error) in enumerate(zip(names.references, names.errors, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -12,16 +13,20 @@ from ...residual.program import Derivative
 from ...solution.field import Field
 from ..slabs import SlabField, during
 from .features import AxisFeatures, Line
-from .rows import Layout, contract, rowwise
+from .rows import Layout, contract, rowwise, rowwise_product
 
 _CHUNK = 1 << 21  # numbers in one table of features
 
 
 class FeatureField(Field):
-    """u_k = Σ c_{k, r_1 … r_d} Π_j φ_{r_j}(x_j)."""
+    """u_k = Σ c_{k, r_1 … r_d} Π_j φ_{r_j}(x_j).
 
-    def __init__(self, layout: Layout, coefficients: Array) -> None:
+    ``factor`` (size, size): F with F Fᵀ the covariance of the coefficients, where there is one.
+    """
+
+    def __init__(self, layout: Layout, coefficients: Array, factor: Array | None = None) -> None:
         self.layout, self._parts = layout, layout.split(coefficients.copy())
+        self._factor = factor
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         """On the points of a tensor grid axis by axis, else point by point."""
@@ -50,10 +55,26 @@ class FeatureField(Field):
             result[part] = rowwise(matrices, self._parts[k])
         return result
 
+    def deviation(self, points: Array, count: int) -> Array | None:
+        """√(φᵀ F Fᵀ φ) of each unknown."""
+        if self._factor is None:
+            return None
+        result = np.empty((len(points), count))
+        each = max(1, _CHUNK // self.layout.each)
+        for first in range(0, len(points), each):
+            part = slice(first, first + each)
+            matrices = [axis.matrix(points[part, j]) for j, axis in enumerate(self.layout.axes)]
+            features = reduce(rowwise_product, matrices)
+            for k in range(count):
+                own = self._factor[k * self.layout.each : (k + 1) * self.layout.each]
+                result[part, k] = np.linalg.norm(features @ own, axis=1)
+        return result
+
     def arrays(self) -> dict[str, Array]:
         """Coefficients, and of each axis the frequencies and degrees of its lines, (lines, 2)."""
         lines = {f"lines_{j}": as_array(axis.lines) for j, axis in enumerate(self.layout.axes)}
-        return {"coefficients": self._parts.reshape(-1), **lines}
+        factor = {} if self._factor is None else {"factor": self._factor}
+        return {"coefficients": self._parts.reshape(-1), **lines, **factor}
 
 
 class SlabFeatureField(SlabField):
@@ -87,7 +108,9 @@ def field_of(problem: Problem, arrays: Mapping[str, Array], symmetries: Mapping[
     """The field whose ``arrays`` are given."""
     if "ends" not in arrays:
         lines = [arrays[f"lines_{j}"] for j in range(len(problem.coordinates))]
-        return FeatureField(layout_of(problem, lines, symmetries), arrays["coefficients"])
+        return FeatureField(
+            layout_of(problem, lines, symmetries), arrays["coefficients"], arrays.get("factor")
+        )
     ends = arrays["ends"].tolist()
     fields: list[Field] = []
     while f"coefficients_of_{len(fields)}" in arrays:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import linalg
 
-from ...declare import Problem
+from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
@@ -23,6 +23,7 @@ from .rows import Functions, Layout, Rows
 from .spectrum import RESOLUTION, peaks
 
 _RIDGE = 1e-15  # η, relative to the columns of the Jacobian
+_QUIET = 1e-6  # weight of observations beside equations
 _WORK = 1e9  # rows times squared columns that are cheap: more rows average the round-off of the data
 _MOST_ROWS = 20_000  # of a term, where as many are cheap
 _OVERSAMPLING = 2.0  # least number of points for each feature of an axis
@@ -56,6 +57,7 @@ class Fit:
         coefficients: of the present iterate, (layout.size,).
         is_linear: one step on each layout is all.
         data_level: `level` of u = 0.
+        noise: of the observations, see `_weigh_observations`.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class Fit:
         """``resolution`` points on each of ``lines`` lines along an axis show the spectrum of residuals."""
         self.problem, self.program = problem, Program(problem)
         self._functions = [Functions.of(term) for term in self.program.terms]
+        conditions = [term.term.condition for term in self.program.terms]
+        self._observations = [c if isinstance(c, Observations) else None for c in conditions]
         self.is_linear = all(term.is_linear for term in self.program.terms)
         self._resolution = resolution
         self._periodic = periodic_axes(problem)
@@ -84,7 +88,8 @@ class Fit:
             rows = block.jacobian(block.arguments(self.coefficients))
             self._weights[k] = 1 / (math.sqrt(float(np.square(rows).sum(axis=1).mean())) or 1.0)
             block.weight = self._weights[k]
-        self.data_level = self.level()
+        self.noise = self._weigh_observations()
+        self.data_level = self.level() or 1.0
 
     def start_from(self, layout: Layout, before: Layout, values: Array) -> None:
         """Begin with values of another layout's features in space, (unknowns, …), held over time."""
@@ -99,6 +104,46 @@ class Fit:
         """Go on with other features."""
         self.layout, self.coefficients = layout, coefficients
         self._blocks = self._rows()
+
+    def _weigh_observations(self) -> float | None:
+        """Weights of observed rows by their noise; the least noise, 0 where it is unknown, None without any.
+
+        They weigh so little beside the equations that these hold to far below the noise.
+        """
+        known = [c.noise for c in self._observations if c is not None]
+        if not known:
+            return None
+        noise = min(known)
+        for k, condition in enumerate(self._observations):
+            if condition is not None:
+                self._weights[k] = _QUIET * (noise / condition.noise if noise else 1.0)
+                self._blocks[k].weight = self._weights[k]
+        return noise
+
+    def factor(self) -> Array | None:
+        """F with F Fᵀ the posterior covariance of the coefficients; None where there are no observations.
+
+        Of unknown noise the variance is that of the misfit over the degrees of freedom that are left; None
+        where none are.
+        """
+        if self.noise is None:
+            return None
+        blocks = [b.jacobian(b.arguments(self.coefficients)) for b in self._blocks]
+        jacobian = np.concatenate(blocks)
+        scale, stacked = _with_ridge(jacobian)
+        (r,) = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)
+        p = len(scale)
+        inverse = linalg.solve_triangular(r[:p], np.eye(p), check_finite=False) / scale[:, None]
+        noise = self.noise
+        if not noise:
+            observed = [k for k, condition in enumerate(self._observations) if condition is not None]
+            rows = np.concatenate([blocks[k] for k in observed])
+            left = len(rows) - float(np.square(rows @ inverse).sum())
+            if left < 0.5:
+                return None
+            misfit = [b.residual(b.arguments(self.coefficients)) for b in (self._blocks[k] for k in observed)]
+            noise = math.sqrt(float(np.square(np.concatenate(misfit)).sum()) / left) / _QUIET
+        return _QUIET * noise * inverse
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -200,9 +245,11 @@ class Fit:
         return Layout(tuple(axes), self.layout.unknowns)
 
     def level(self) -> float:
-        """Root mean square of the weighted residuals, at the points of the rows and on the lines."""
+        """Root mean square of weighted residuals, at points of rows and on lines; without observations."""
         parts = [self._signals(axis).ravel() for axis in range(len(self.layout.axes))]
-        parts.append(self.residual(self.coefficients))
+        for block, observed in zip(self._blocks, self._observations, strict=True):
+            if observed is None:
+                parts.append(block.residual(block.arguments(self.coefficients)))
         return math.sqrt(sum(float(np.mean(np.square(part))) for part in parts if part.size))
 
 
@@ -230,14 +277,19 @@ def least_squares(jacobian: Array, rows: Array, present: Array) -> Array:
 
     By QR of J over η D: JᵀJ would square the condition, and lose half of the digits.
     """
-    scale = np.linalg.norm(jacobian, axis=0)
-    scale[scale == 0] = 1.0
-    m, p = jacobian.shape
-    ridge = _RIDGE * math.sqrt(m)
-    stacked = np.zeros((m + p, p), order="F")
-    stacked[:m] = jacobian / scale
-    stacked[m + np.arange(p), np.arange(p)] = ridge
-    right = np.concatenate([-rows, -ridge * scale * present])
+    scale, stacked = _with_ridge(jacobian)
+    right = np.concatenate([-rows, -np.diag(stacked[len(rows) :]) * scale * present])
     turned, r = linalg.qr_multiply(stacked, right, mode="right", overwrite_a=True)
     found = linalg.solve_triangular(r, turned, check_finite=False)
     return np.asarray(found / scale)
+
+
+def _with_ridge(jacobian: Array) -> tuple[Array, Array]:
+    """The norms of the columns (p,), and J D⁻¹ over η (m + p, p)."""
+    scale = np.linalg.norm(jacobian, axis=0)
+    scale[scale == 0] = 1.0
+    m, p = jacobian.shape
+    stacked = np.zeros((m + p, p), order="F")
+    stacked[:m] = jacobian / scale
+    stacked[m + np.arange(p), np.arange(p)] = _RIDGE * math.sqrt(m)
+    return scale, stacked

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...declare import Problem
+from ...declare import Observations, Problem
 from ...declare.domain import Array
 from ...residual.program import LoweringError, Program
 from ...residual.symmetry import Parity, in_words, parities
@@ -17,6 +17,7 @@ from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
 from ..slabs import continued, during
+from .features import Line
 from .field import FeatureField, SlabFeatureField, as_array, field_of, layout_of
 from .fit import Fit
 from .rows import Layout, needed
@@ -28,6 +29,8 @@ _AIM = 0.1  # of rtol, before the last slab of time: what is left of one is roug
 _PRUNED = 1e-2  # of rtol: coefficients that the next slab does without
 _FIRST = 16  # slabs that a non-linear evolution would need, if all were as long as the first
 _SMALL, _LONGER = 0.4, 1.5  # share of max_features below which the next slab is longer, and by how much
+_SLOW = 3  # degree in time to begin with on half of a slab whose needs in space are known
+_ROOM = 0.8  # share of max_features that such a start may take
 _SHORTEST = 1e-4  # slab of time, as a share of all
 _RESOLVED = 0.1  # counted once there is one like this: fields of many scales show nothing before
 
@@ -80,6 +83,10 @@ class GP(Backend):
         symmetry: take on the reflections that leave the problem as it is (`pdesolve.residual.symmetry`):
             half of the features for the same resolution.
 
+    Observations with noise are fitted as far as equations and conditions leave something open; the posterior
+    covariance of the coefficients is that of `Solution.uncertainty`. Noise that is not stated is estimated
+    from the misfit. Time is then solved as a whole.
+
     Good values: the defaults; ``rtol=1e-8`` saves a cycle or two. Problems with few frequencies in each
     direction, however high, are its home: sin 100x sin 100y takes a second. Fields with walls and fronts need
     many features in one axis; in two and more dimensions these are a tensor product.
@@ -98,7 +105,7 @@ class GP(Backend):
     summary: ClassVar[str] = (
         "Gaussian process with spectral-mixture kernels, whose frequencies it finds itself"
     )
-    capabilities: ClassVar[Capabilities] = Capabilities(dtypes=("float64",))
+    capabilities: ClassVar[Capabilities] = Capabilities(gives_uncertainty=True, dtypes=("float64",))
     citations: ClassVar[tuple[str, ...]] = (
         "S. Fang, M. Cooley, D. Long, S. Li, R. Kirby, S. Zhe: Solving high frequency and multi-scale PDEs "
         "with Gaussian processes. ICLR 2024, arXiv 2311.04465.",
@@ -134,7 +141,7 @@ class GP(Backend):
 
     def start(self, problem: Problem, context: Context) -> GPState:
         ends: list[float] = []
-        if problem.domain.time is not None:
+        if problem.domain.time is not None and not any(problem.of_type(Observations)):
             start, end = problem.domain.bounds[-1].tolist()
             is_linear = all(term.is_linear for term in Program(problem).terms)
             ends = [start, end if is_linear else start + (end - start) / _FIRST]
@@ -169,7 +176,8 @@ class GP(Backend):
         return Progress(state.level, self._share(state), message=self._stage(state))
 
     def field(self, state: GPState) -> Field:
-        own = FeatureField(layout_of(self._part(state), state.lines, state.symmetries), state.coefficients)
+        layout = layout_of(self._part(state), state.lines, state.symmetries)
+        own = FeatureField(layout, state.coefficients, self._follow(state).factor())
         if len(state.ends) <= 2:
             return own
         return SlabFeatureField([*self._earlier(state), own], state.ends)
@@ -249,9 +257,9 @@ class GP(Backend):
             state.ends[-1] = state.ends[-2] + length / 2
             *in_space, _ = state.lines
             self._begin(state)
-            start = as_array(state.fit.layout.axes[-1].lines)
-            new = layout_of(state.fit.problem, [*in_space, start], state.symmetries)
-            if new.size < self._most(state.problem) / 2:  # what space needed on the longer slab first
+            in_time = as_array([Line(0.0, _SLOW)])
+            new = layout_of(state.fit.problem, [*in_space, in_time], state.symmetries)
+            if new.size <= _ROOM * self._most(state.problem):  # what space needed on the longer slab first
                 state.fit.use(new, np.zeros(new.size))
                 self._take(state)
                 state.steps = 1

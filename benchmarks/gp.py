@@ -1,0 +1,145 @@
+"""The Gaussian-process backend: error and seconds, with a classical solver on the same declaration.
+
+    python -m pdesolve.benchmarks.gp --out benchmarks/results/gp.json
+    python -m pdesolve.benchmarks.gp --only u6 burgers
+
+Each case solves one entry of the catalogue, with seeds 0, 1 and 2 (they place the lines on which residuals
+are looked at); no frequency is given. Errors are relative in L2 over 300 points an axis, seconds are those of
+set-up and solve. The spectral backend solves the same declaration with its defaults, once. ``calibration``
+holds the share of 200 problems with noisy observations in which bands of 90 % cover the truth.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+import pdesolve as pde
+from pdesolve.backends.gp import GP
+from pdesolve.benchmarks.records import Record, run_cases
+from pdesolve.checkpoint import plain
+
+SEEDS = (0, 1, 2)
+POINTS = 300  # along each axis, for errors
+PROBLEMS, OBSERVED, NOISE = 200, 20, 0.1  # of the calibration
+NINETY = 1.645  # standard deviations
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem, options, and the error and seconds asked for."""
+
+    problem: str
+    asked: float
+    within: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    **{f"u{k}": Case(f"poisson-u{k}", 1e-10, 1.0, {}, {"rtol": 1e-13}) for k in range(1, 6)},
+    **{f"u{k}": Case(f"poisson-u{k}", 1e-10, 5.0) for k in (6, 7)},
+    "advection": Case("advection", 1e-8, 10.0),
+    "advection-all-edges": Case("advection", 1e-8, 10.0, {"variant": "all-edges"}),
+    "a1": Case("allen-cahn-steady-1d", 1e-10, 1.0),
+    "a2": Case("allen-cahn-steady-1d", 1e-10, 1.0, {"variant": "modulated"}),
+    "a3": Case("allen-cahn-steady-2d", 1e-8, 20.0),
+    "chirp": Case("poisson-chirp", 1e-5, 30.0),
+    "boundary-layer": Case("advection-diffusion", 1e-5, 30.0, {"nu": 1e-3}),
+    "variable-coefficients": Case("poisson-variable", 1e-5, 30.0),
+    "burgers": Case("burgers", 1e-4, 30.0, {"nu": 0.02}, {"rtol": 1e-4}),
+}
+
+
+def grid(problem: pde.Problem) -> np.ndarray[Any, Any]:
+    """All combinations of ``POINTS`` values on each axis."""
+    columns = [np.linspace(lower, upper, POINTS) for lower, upper in problem.domain.bounds]
+    return np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
+
+
+def error(solution: pde.Solution, exact: np.ndarray[Any, Any]) -> float:
+    """Relative in L2 over `grid`."""
+    found = solution(grid(solution.problem))
+    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+
+
+def run(name: str) -> Record:
+    """Errors and seconds of every seed, and their medians; those of the spectral backend."""
+    case = CASES[name]
+    problem = pde.catalogue(case.problem, **case.parameters)
+    backend = GP(**case.options)
+    runs = []
+    for seed in SEEDS:
+        solution = pde.solve(problem, backend, seed=seed, progress=False, throw=False)
+        assert solution.reference is not None
+        exact = np.asarray(solution.reference.values(grid(problem))).reshape(-1, 1)
+        runs.append(
+            {
+                "seed": seed,
+                "status": solution.status.name,
+                "message": solution.message,
+                "relative_l2": error(solution, exact),
+                "seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 2),
+            }
+        )
+    return {
+        "problem": case.problem,
+        "parameters": dict(case.parameters),
+        "options": plain(backend),
+        "asked": case.asked,
+        "within": case.within,
+        "relative_l2": statistics.median(r["relative_l2"] for r in runs),
+        "seconds": statistics.median(r["seconds"] for r in runs),
+        **_classical(problem, exact),
+        "runs": runs,
+    }
+
+
+def _classical(problem: pde.Problem, exact: np.ndarray[Any, Any]) -> Record:
+    """The spectral backend with its defaults, or why it does not solve the problem."""
+    try:
+        solution = pde.solve(problem, "spectral", progress=False, throw=False)
+    except pde.PDESolveError as refusal:
+        return {"spectral": str(refusal)}
+    return {
+        "spectral": solution.status.name,
+        "spectral_relative_l2": error(solution, exact),
+        "spectral_seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 2),
+    }
+
+
+def calibration() -> Record:
+    """u_xx = f with random u, known f and noisy observations of u instead of values at the ends."""
+    x = pde.coordinates("x")
+    u = pde.unknown("u", x)
+    places = np.linspace(0, 1, 50)[:, None]
+    covered = []
+    for seed in range(PROBLEMS):
+        rng = np.random.default_rng([seed, 0xCA11])
+        waves = zip(rng.normal(size=4), rng.uniform(3, 40, 4), strict=True)
+        exact = sum((float(a) * sp.sin(float(w) * x) for a, w in waves), sp.Integer(0))
+        true = sp.lambdify(x, exact, "numpy")
+        at = rng.uniform(0, 1, (OBSERVED, 1))
+        values = true(at[:, 0]) + NOISE * rng.normal(size=OBSERVED)
+        data = pde.Observations(u, at, values, noise=NOISE)
+        problem = pde.Problem("noisy", [u.diff(x, 2) - exact.diff(x, 2)], pde.Interval(x, 0, 1), [data])
+        solution = pde.solve(problem, GP(), progress=False)
+        deviation = solution.uncertainty(places)
+        assert deviation is not None
+        inside = np.abs(solution(places)[:, 0] - true(places[:, 0])) < NINETY * deviation[:, 0]
+        covered.append(float(inside.mean()))
+    return {"asked": "0.85 to 0.95", "covered": statistics.mean(covered), "problems": PROBLEMS}
+
+
+if __name__ == "__main__":
+    run_cases(
+        __doc__,
+        {**{name: functools.partial(run, name) for name in CASES}, "calibration": calibration},
+        hidden=("runs", "options", "parameters", "problem"),
+    )
