@@ -12,6 +12,7 @@ from .base import Backend, BackendOptionError
 BACKENDS = {
     "fem": "pdesolve.backends.fem:FEM",
     "gp": "pdesolve.backends.gp:GP",
+    "gp-hm": "pdesolve.backends.gp:GPHM",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
 }

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
@@ -16,23 +17,25 @@ from pdesolve.backends.gp.kernels import Gaussian, Matern, Mixture, product
 from pdesolve.backends.gp.spectrum import peaks
 
 ENVELOPES = [Gaussian(), Matern(2), Matern(4)]
-MIXTURES = [Mixture(envelope, (1.0, 0.3), (2.0, 0.7), (3.0, 0.0)) for envelope in ENVELOPES]
+MIXTURES = [Mixture.of(envelope, (1.0, 0.3), (2.0, 0.7), (3.0, 0.0)) for envelope in ENVELOPES]
 
 
 @pytest.mark.parametrize("kernel", MIXTURES)
 def test_derivatives_are_those_of_the_values(kernel):
-    d, h = np.linspace(-0.61, 0.74, 9), 1e-5
+    d, h = torch.linspace(-0.61, 0.74, 9, dtype=torch.float64), 1e-5
     for order in range(4):
         quotient = (kernel.derivative(d + h, order) - kernel.derivative(d - h, order)) / (2 * h)
         exact = kernel.derivative(d, order + 1)
-        assert np.abs(quotient - exact).max() < 1e-7 * np.abs(exact).max()
+        assert (quotient - exact).abs().max() < 1e-7 * exact.abs().max()
 
 
 @pytest.mark.parametrize(("envelope", "expected"), [(Gaussian(), -357.30575844), (Matern(2), -356.97242511)])
 def test_curvature_at_zero(envelope, expected):
     """Published check values, k''(0) for μ = 3 and unit scale and weight; automatic ones give another."""
-    kernel = Mixture(envelope, (1.0,), (1.0,), (3.0,))
-    assert float(kernel.derivative(np.zeros(1), 2)[0]) == pytest.approx(expected, abs=1e-8)
+    kernel = Mixture.of(envelope, (1.0,), (1.0,), (3.0,))
+    assert float(kernel.derivative(torch.zeros(1, dtype=torch.float64), 2)[0]) == pytest.approx(
+        expected, abs=1e-8
+    )
 
 
 @pytest.mark.parametrize("m", [1, 2, 4])
@@ -48,33 +51,37 @@ def test_matern_has_student_t_spectral_lines(m):
         return norm * (1 + (s / width) ** 2 / degrees) ** (-(degrees + 1) / 2)
 
     whole, _ = integrate.quad(lambda s: 2 * density(s) * math.cos(2 * math.pi * s * 0.4), 0, 60, limit=500)
-    assert float(Matern(m).derivative(np.array([0.4]), scale, 0)[0]) == pytest.approx(whole, abs=1e-5)
+    assert float(Matern(m).derivative(torch.tensor(0.4), torch.tensor(scale), 0)) == pytest.approx(
+        whole, abs=1e-5
+    )
 
 
 def test_a_kernel_that_is_too_rough_is_refused():
     with pytest.raises(ValueError, match="has 2 derivatives, not 3"):
-        Mixture(Matern(1), (1.0,), (1.0,), (0.0,)).derivative(np.zeros(2), 3)
+        Mixture.of(Matern(1), (1.0,), (1.0,), (0.0,)).derivative(torch.zeros(2), 3)
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 4])
 def test_toeplitz_is_the_matrix_on_a_uniform_grid(order):
-    x = 0.3 + 0.05 * np.arange(20)
+    x = 0.3 + 0.05 * torch.arange(20, dtype=torch.float64)
     for kernel in MIXTURES:
         expected = kernel.matrix(x, x, (order, 0))
-        assert np.allclose(kernel.toeplitz(20, 0.05, order), expected, atol=1e-12 * np.abs(expected).max())
+        assert torch.allclose(
+            kernel.toeplitz(20, 0.05, order), expected, atol=1e-12 * float(expected.abs().max())
+        )
 
 
 def test_products_are_positive_definite_with_their_derivatives():
     """The covariance of u and u_xy at some points, all blocks together."""
-    points = np.random.default_rng(0).random((12, 2))
+    points = torch.as_tensor(np.random.default_rng(0).random((12, 2)))
     kernels = MIXTURES[:2]
 
     def block(mine, other):
         return product(kernels, points, points, [(mine, other)] * 2)
 
-    whole = np.block([[block(0, 0), block(0, 1)], [block(1, 0), block(1, 1)]])
-    assert np.allclose(whole, whole.T)
-    assert np.linalg.eigvalsh(whole).min() > -1e-10 * np.abs(whole).max()
+    whole = torch.cat([torch.cat([block(i, j) for j in (0, 1)], dim=1) for i in (0, 1)])
+    assert torch.allclose(whole, whole.T)
+    assert torch.linalg.eigvalsh(whole).min() > -1e-10 * whole.abs().max()
 
 
 @given(
@@ -101,7 +108,7 @@ def test_parities_share_the_features():
     assert even + odd == whole == 6 + 8
 
 
-@given(st.lists(st.floats(7, 2000), min_size=1, max_size=3), st.integers(0, 99))
+@given(st.lists(st.floats(15, 2000), min_size=1, max_size=3), st.integers(0, 99))
 def test_peaks_are_where_the_waves_are(frequencies, seed):
     """Waves of equal size whose main lobes do not meet are found to a fiftieth of a lobe's width."""
     frequencies = sorted(frequencies)
