@@ -160,7 +160,7 @@ class GP(Backend):
             fit.use(layout, fit.layout.moved(fit.coefficients, layout))
         ratio = fit.step()
         state.steps += 1
-        state.level = fit.level() / fit.data_level if fit.data_level else 0.0
+        state.level = fit.level() / fit.data_level
         self._take(state)
         aim = self.rtol if self._is_last(state) else _AIM * self.rtol
         if state.level <= aim:
@@ -172,6 +172,8 @@ class GP(Backend):
             elif state.best < _RESOLVED:
                 state.waited += 1
             if state.waited >= _PATIENCE:
+                if state.ends and state.best > math.sqrt(self.rtol) and self._halve(state):
+                    return Progress(1.0, self._share(state), message="a shorter slab of time")
                 return self._finish(state, Status.STAGNATED)
         return Progress(state.level, self._share(state), message=self._stage(state))
 
@@ -252,20 +254,26 @@ class GP(Backend):
         """The next slab, where this one is good enough; half of it, where it is not; else the end."""
         if state.level <= self.rtol:
             return self._finish(state, Status.CONVERGED)
-        length = state.ends[-1] - state.ends[-2] if state.ends else 0.0
-        if state.ends and length > _SHORTEST * np.ptp(state.problem.domain.bounds[-1]):
-            state.ends[-1] = state.ends[-2] + length / 2
-            *in_space, _ = state.lines
-            self._begin(state)
-            in_time = as_array([Line(0.0, _SLOW)])
-            new = layout_of(state.fit.problem, [*in_space, in_time], state.symmetries)
-            if new.size <= _ROOM * self._most(state.problem):  # what space needed on the longer slab first
-                state.fit.use(new, np.zeros(new.size))
-                self._take(state)
-                state.steps = 1
+        if state.ends and self._halve(state):
             return Progress(1.0, self._share(state), message="a shorter slab of time")
         message = f"the next features are {layout.size}, more than max_features"
         return Progress(min(state.level, 1.0), status=Status.STAGNATED, message=message)
+
+    def _halve(self, state: GPState) -> bool:
+        """Begin anew on half of the slab; False where it is short already."""
+        length = state.ends[-1] - state.ends[-2]
+        if length <= _SHORTEST * np.ptp(state.problem.domain.bounds[-1]):
+            return False
+        state.ends[-1] = state.ends[-2] + length / 2
+        *in_space, _ = state.lines
+        self._begin(state)
+        in_time = as_array([Line(0.0, _SLOW)])
+        new = layout_of(state.fit.problem, [*in_space, in_time], state.symmetries)
+        if new.size <= _ROOM * self._most(state.problem):  # what space needed on the longer slab first
+            state.fit.use(new, np.zeros(new.size))
+            self._take(state)
+            state.steps = 1
+        return True
 
     def _finish(self, state: GPState, status: Status) -> Progress:
         """On to the next slab, as long as the last, or the end."""
