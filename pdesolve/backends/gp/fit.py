@@ -143,7 +143,7 @@ class Fit:
                 return None
             misfit = [b.residual(b.arguments(self.coefficients)) for b in (self._blocks[k] for k in observed)]
             noise = math.sqrt(float(np.square(np.concatenate(misfit)).sum()) / left) / _QUIET
-        return _QUIET * noise * inverse
+        return np.asarray(_QUIET * noise * inverse)
 
     # -- rows --------------------------------------------------------------------------------------
 
