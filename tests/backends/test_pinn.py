@@ -166,7 +166,7 @@ def test_every_sampler_trains(name):
 
 def test_the_choice_of_an_optimizer_is_stated():
     small = pde.solve(heat(), PINN(width=6, depth=1, points=50, compile=False), steps=2, progress=False)
-    assert small.message == "optimizer 'gauss-newton': 25 parameters in double precision"
+    assert small.message == "optimizer 'gauss-newton': 25 parameters in double precision; even in x"
     single = pde.solve(
         heat(), PINN(width=6, depth=1, compile=False), steps=2, dtype="float32", progress=False
     )
