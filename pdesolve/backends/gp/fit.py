@@ -162,9 +162,8 @@ class Fit:
         lower, upper = features.lower, features.upper
         if axis in self._periodic:
             return np.linspace(lower, upper, n, endpoint=False)
-        z = -np.cos(
-            (np.arange(n) + 0.5) * math.pi / n
-        )  # Chebyshev's: polynomials are nearly orthogonal there
+        # Chebyshev's points: polynomials are nearly orthogonal there
+        z = -np.cos((np.arange(n) + 0.5) * math.pi / n)
         return np.asarray(lower + (z + 1) / 2 * (upper - lower))
 
     def _columns(self, term: LoweredTerm, each: Sequence[Array]) -> list[Array]:

@@ -53,7 +53,7 @@ class GPHM(Backend):
 
     Weights are trained as logarithms, the Jeffreys prior of which drives those that are not needed to zero.
     The last iterate is the answer; the published figures are the least test error of twenty checkpoints.
-    `GP` is the same idea in 10⁴ to 10⁶ times less time, with more digits: this one is for comparison.
+    This one is for comparison; `GP` keeps the idea and finds coefficients and frequencies without Adam.
 
     Attributes:
         kernel: "gaussian" (spectral mixture) or "student-t" (Matérn 5/2 envelopes).
