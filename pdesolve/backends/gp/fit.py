@@ -160,6 +160,10 @@ class Fit:
         cheap = min(_WORK / self.layout.size**2, _MOST_ROWS) ** (1 / len(self.layout.axes))
         n = int(max(_OVERSAMPLING * features.count + 6, cheap))
         lower, upper = features.lower, features.upper
+        if features.parity:  # points of the lower half would repeat rows of the upper one
+            steps = (np.arange(n) + 0.5) / n
+            z = steps if axis in self._periodic else np.sin(steps * math.pi / 2)
+            return np.asarray((lower + upper) / 2 + z / 2 * (upper - lower))
         if axis in self._periodic:
             return np.linspace(lower, upper, n, endpoint=False)
         # Chebyshev's points: polynomials are nearly orthogonal there
