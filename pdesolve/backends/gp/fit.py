@@ -19,7 +19,7 @@ from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
-from .rows import Functions, Layout, Rows
+from .rows import Column, Functions, Layout, Rows
 from .spectrum import RESOLUTION, peaks
 
 _RIDGE = 1e-15  # η, relative to the columns of the Jacobian
@@ -148,7 +148,10 @@ class Fit:
     # -- rows --------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Rows]:
-        nodes = [self._nodes(axis, features) for axis, features in enumerate(self.layout.axes)]
+        self._along = [self._line(axis, features) for axis, features in enumerate(self.layout.axes)]
+        nodes = [
+            Column(features, self._nodes(axis, features)) for axis, features in enumerate(self.layout.axes)
+        ]
         result = []
         for functions, weight in zip(self._functions, self._weights, strict=True):
             points = functions.term.term.points
@@ -170,19 +173,30 @@ class Fit:
         z = -np.cos((np.arange(n) + 0.5) * math.pi / n)
         return np.asarray(lower + (z + 1) / 2 * (upper - lower))
 
-    def _columns(self, term: LoweredTerm, each: Sequence[Array]) -> list[Array]:
+    def _line(self, axis: int, features: AxisFeatures) -> Column:
+        """Equally spaced points, on which spectra are taken."""
+        lower, upper = features.lower, features.upper
+        at = np.linspace(lower, upper, self._resolution, endpoint=axis not in self._periodic)
+        return Column(features, at)
+
+    def _columns(self, term: LoweredTerm, each: Sequence[Column]) -> list[Column]:
         """The points of a term on each axis: ``each``, or the end or place that the term is held at."""
-        columns, bounds = list(each), self.problem.domain.bounds
-        for axis, place in term.term.fixed.items():
-            columns[axis] = np.array([place])
+        columns = list(each)
+        for axis, place in self._places(term).items():
+            columns[axis] = Column(self.layout.axes[axis], np.array([place]))
+        return columns
+
+    def _places(self, term: LoweredTerm) -> dict[int, float]:
+        """Axes on which a term is held at one place."""
+        places, bounds = dict(term.term.fixed), self.problem.domain.bounds
         region = term.term.region
         if region == INITIAL:
-            columns[-1] = bounds[-1, :1]
+            places[len(bounds) - 1] = float(bounds[-1, 0])
         elif region != INSIDE:
             face = self.problem.domain.face(region)
             assert face.axis is not None  # the domain is a box
-            columns[face.axis] = bounds[face.axis, :1] if face.side < 0 else bounds[face.axis, 1:]
-        return columns
+            places[face.axis] = float(bounds[face.axis, 0 if face.side < 0 else 1])
+        return places
 
     def residual(self, coefficients: Array) -> Array:
         """All weighted rows."""
@@ -213,18 +227,16 @@ class Fit:
     def _signals(self, axis: int) -> Array:
         """Weighted residuals along an axis, on a few lines for each term: (resolution, lines)."""
         bounds = self.problem.domain.bounds
-        lower, upper = bounds[axis]
-        along = np.linspace(lower, upper, self._resolution, endpoint=axis not in self._periodic)
         found = []
         for functions, weight, across in zip(self._functions, self._weights, self._across, strict=True):
             term = functions.term
-            for share in across if term.term.points is None else ():
-                each = [np.array([x]) for x in bounds[:, 0] + share * (bounds[:, 1] - bounds[:, 0])]
-                each[axis] = along
-                columns = self._columns(term, each)
-                if len(columns[axis]) < len(along):  # the term is held at one end of this axis
-                    break
-                block = Rows(functions, self.layout, columns, weight=weight)
+            if term.term.points is not None or axis in self._places(term):
+                continue
+            for share in across:
+                at = bounds[:, 0] + share * (bounds[:, 1] - bounds[:, 0])
+                each = [Column(features, at[j : j + 1]) for j, features in enumerate(self.layout.axes)]
+                each[axis] = self._along[axis]
+                block = Rows(functions, self.layout, self._columns(term, each), weight=weight)
                 found.append(block.residual(block.arguments(self.coefficients)))
         return np.stack(found, axis=1) if found else np.zeros((self._resolution, 0))
 

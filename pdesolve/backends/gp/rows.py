@@ -97,7 +97,10 @@ def rowwise_product(first: Array, second: Array) -> Array:
 
 
 def _kronecker(first: Array, second: Array) -> Array:
-    return np.asarray(np.kron(first, second))
+    """As `np.kron`, which makes a copy more."""
+    (n, r), (m, s) = first.shape, second.shape
+    product = np.multiply(first[:, None, :, None], second[:, None], order="C")
+    return np.asarray(product.reshape(n * m, r * s))
 
 
 class Functions(NamedTuple):
@@ -112,8 +115,22 @@ class Functions(NamedTuple):
         return cls(term, term.function("numpy"), term.linearisation("numpy"))
 
 
+class Column:
+    """The features of one axis at points, each derivative made once for all terms that use it."""
+
+    def __init__(self, features: AxisFeatures, points: Array) -> None:
+        self.points, self._features = points, features
+        self._matrices: dict[int, Array] = {}
+
+    def matrix(self, order: int) -> Array:
+        """`AxisFeatures.matrix` at the points."""
+        if order not in self._matrices:
+            self._matrices[order] = self._features.matrix(self.points, order)
+        return self._matrices[order]
+
+
 class Rows:
-    """One term at the tensor grid of ``columns``, or at scattered ``points`` (n, d).
+    """One term at the tensor grid of ``columns``, or at ``scattered`` points (n, d).
 
     Attributes:
         weight: factor of each row.
@@ -123,23 +140,23 @@ class Rows:
         self,
         functions: Functions,
         layout: Layout,
-        columns: Sequence[Array] | None = None,
-        points: Array | None = None,
+        columns: Sequence[Column] = (),
+        scattered: Array | None = None,
         weight: float = 1.0,
     ) -> None:
         self.functions, self.layout, self.weight = functions, layout, weight
         term = functions.term
-        if columns is not None:
-            self.points, each = grid(columns), list(columns)
+        if scattered is None:
+            self.points = grid([column.points for column in columns])
             self._apply: Callable[[Sequence[Array], Array], Array] = contract
             self._product: Callable[[Array, Array], Array] = _kronecker
         else:
-            assert points is not None
-            self.points, each = points, list(points.T)
+            self.points = scattered
+            columns = [Column(axis, x) for axis, x in zip(layout.axes, scattered.T, strict=True)]
             self._apply, self._product = rowwise, rowwise_product
         self._inputs = [function(self.points) for function in term.term.inputs.values()]
         self._matrices = [
-            [axis.matrix(x, order) for axis, x, order in zip(layout.axes, each, index, strict=True)]
+            [column.matrix(order) for column, order in zip(columns, index, strict=True)]
             for _, index in term.derivatives
         ]
 
