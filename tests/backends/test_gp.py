@@ -10,6 +10,7 @@ import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError
 from pdesolve.backends.gp import GP
 from pdesolve.backends.gp.field import layout_of
+from pdesolve.backends.gp.fit import Fit
 from pdesolve.backends.gp.rows import Layout, contract, needed
 from pdesolve.conformance import BackendConformance
 
@@ -147,6 +148,22 @@ def test_features_move_without_changing_the_function():
         problem, [np.array([(w, k) for w, k in _pairs(line)]) for line in needed(many, moved, 1e-12)], {}
     )
     assert back.size <= few.size
+
+
+def test_a_start_is_held_over_time_where_pruning_left_waves_alone():
+    problem = pde.catalogue("heat")
+    fit = Fit(problem, {}, resolution=64, lines=1, rng=np.random.default_rng(0))
+    space = np.array([[0.0, 3], [5.0, 1]])
+    before = layout_of(problem, [space, np.array([[0.0, 1]])], {})
+    after = layout_of(problem, [space, np.array([[7.0, 2]])], {})
+    values = np.random.default_rng(1).normal(size=(1, before.shape[0]))
+    fit.start_from(after, before, values)
+    x, t = np.linspace(0, 1, 5), np.linspace(0, 1, 4)
+    found = contract(
+        [a.matrix(z) for a, z in zip(fit.layout.axes, (x, t), strict=True)],
+        fit.layout.split(fit.coefficients)[0],
+    )
+    assert np.allclose(found, (before.axes[0].matrix(x) @ values[0])[:, None])
 
 
 def _pairs(lines):

@@ -107,14 +107,25 @@ class AxisFeatures:
         change = chebyshev.chebder(np.eye(degree + 1), order)  # of the coefficients, (degree + 1 - order, …)
         return np.asarray(values[:, : len(change)] @ change)
 
+    @property
+    def constant(self) -> int:
+        """The place of the constant among the features."""
+        return self.names.index((0.0, 0, 0))
+
     def selection(self, other: AxisFeatures) -> Array:
-        """S (other.count, count) with c @ S the coefficients that both have, zero for the rest."""
+        """S (other.count, count): c @ S are the coefficients in ``self`` of what both have, zero for the rest."""
         places = {name: i for i, name in enumerate(self.names)}
         result = np.zeros((other.count, self.count))
         for i, name in enumerate(other.names):
             if name in places:
                 result[i, places[name]] = 1.0
         return result
+
+    def with_constant(self) -> AxisFeatures:
+        """A copy that has the constant among its features."""
+        if any(line.frequency == 0 for line in self.lines):
+            return self
+        return self.with_lines(Line(0.0, 0), *self.lines)
 
     def with_lines(self, *lines: Line) -> AxisFeatures:
         """A copy with other lines, sorted."""

@@ -19,7 +19,7 @@ from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
-from .rows import Column, Functions, Layout, Rows
+from .rows import Column, Functions, Layout, Rows, moved
 from .spectrum import RESOLUTION, peaks
 
 _RIDGE = 1e-15  # η, relative to the columns of the Jacobian
@@ -93,11 +93,10 @@ class Fit:
 
     def start_from(self, layout: Layout, before: Layout, values: Array) -> None:
         """Begin with values of another layout's features in space, (unknowns, …), held over time."""
-        flat = values
-        for axis, (old, new) in enumerate(zip(before.axes[:-1], layout.axes[:-1], strict=True)):
-            flat = np.moveaxis(np.moveaxis(flat, axis + 1, -1) @ new.selection(old), -1, axis + 1)
+        time = layout.axes[-1].with_constant()
+        layout = replace(layout, axes=(*layout.axes[:-1], time))
         coefficients = np.zeros((layout.unknowns, *layout.shape))
-        coefficients[..., 0] = flat
+        coefficients[..., time.constant] = moved(values, before.axes[:-1], layout.axes[:-1])
         self.use(layout, coefficients.reshape(-1))
 
     def use(self, layout: Layout, coefficients: Array) -> None:

@@ -48,10 +48,14 @@ class Layout:
 
     def moved(self, coefficients: Array, other: Layout) -> Array:
         """The same function in a layout with more features."""
-        result = self.split(coefficients)
-        for axis, (old, new) in enumerate(zip(self.axes, other.axes, strict=True)):
-            result = np.moveaxis(np.moveaxis(result, axis + 1, -1) @ new.selection(old), -1, axis + 1)
-        return result.reshape(-1)
+        return moved(self.split(coefficients), self.axes, other.axes).reshape(-1)
+
+
+def moved(table: Array, olds: Sequence[AxisFeatures], news: Sequence[AxisFeatures]) -> Array:
+    """Coefficients (unknowns, r_1, …, r_d) on other features, as far as these hold the same functions."""
+    for axis, (old, new) in enumerate(zip(olds, news, strict=True)):
+        table = np.moveaxis(np.moveaxis(table, axis + 1, -1) @ new.selection(old), -1, axis + 1)
+    return table
 
 
 def needed(layout: Layout, coefficients: Array, tolerance: float) -> list[tuple[Line, ...]]:
