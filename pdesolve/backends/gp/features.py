@@ -113,7 +113,7 @@ class AxisFeatures:
         return self.names.index((0.0, 0, 0))
 
     def selection(self, other: AxisFeatures) -> Array:
-        """S (other.count, count): c @ S are the coefficients in ``self`` of what both have, zero for the rest."""
+        """S (other.count, count): c @ S are the coefficients here of what both have, zero for the rest."""
         places = {name: i for i, name in enumerate(self.names)}
         result = np.zeros((other.count, self.count))
         for i, name in enumerate(other.names):

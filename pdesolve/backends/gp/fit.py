@@ -19,10 +19,10 @@ from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
+from .least_squares import least_squares, with_ridge
 from .rows import Column, Functions, Layout, Rows, moved
 from .spectrum import RESOLUTION, peaks
 
-_RIDGE = 1e-15  # η, relative to the columns of the Jacobian
 _QUIET = 1e-6  # weight of observations beside equations
 _WORK = 1e9  # rows times squared columns that are cheap: more rows average the round-off of the data
 _MOST_ROWS = 20_000  # of a term, where as many are cheap
@@ -129,7 +129,7 @@ class Fit:
             return None
         blocks = [b.jacobian(b.arguments(self.coefficients)) for b in self._blocks]
         jacobian = np.concatenate(blocks)
-        scale, stacked = _with_ridge(jacobian)
+        scale, stacked = with_ridge(jacobian)
         (r,) = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)
         p = len(scale)
         inverse = linalg.solve_triangular(r[:p], np.eye(p), check_finite=False) / scale[:, None]
@@ -154,7 +154,7 @@ class Fit:
         result = []
         for functions, weight in zip(self._functions, self._weights, strict=True):
             points = functions.term.term.points
-            columns = self._columns(functions.term, nodes) if points is None else None
+            columns = self._columns(functions.term, nodes) if points is None else []
             result.append(Rows(functions, self.layout, columns, points, weight))
         return result
 
@@ -284,26 +284,3 @@ def _grown(
             more = max(2, lines[near].degree // 3)
             lines[near] = replace(lines[near], degree=lines[near].degree + more)  # once a cycle
     return features.with_lines(*lines.values())
-
-
-def least_squares(jacobian: Array, rows: Array, present: Array) -> Array:
-    """The step d that minimises |J d + r|² + η² |D (c + d)|², D the norms of the columns of J.
-
-    By QR of J over η D: JᵀJ would square the condition, and lose half of the digits.
-    """
-    scale, stacked = _with_ridge(jacobian)
-    right = np.concatenate([-rows, -np.diag(stacked[len(rows) :]) * scale * present])
-    turned, r = linalg.qr_multiply(stacked, right, mode="right", overwrite_a=True)
-    found = linalg.solve_triangular(r, turned, check_finite=False)
-    return np.asarray(found / scale)
-
-
-def _with_ridge(jacobian: Array) -> tuple[Array, Array]:
-    """The norms of the columns (p,), and J D⁻¹ over η (m + p, p)."""
-    scale = np.linalg.norm(jacobian, axis=0)
-    scale[scale == 0] = 1.0
-    m, p = jacobian.shape
-    stacked = np.zeros((m + p, p), order="F")
-    stacked[:m] = jacobian / scale
-    stacked[m + np.arange(p), np.arange(p)] = _RIDGE * math.sqrt(m)
-    return scale, stacked

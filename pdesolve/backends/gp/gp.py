@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from ...declare import Observations, Problem
+from ...declare import Problem
 from ...declare.domain import Array
 from ...residual.program import LoweringError, Program
-from ...residual.symmetry import Parity, in_words, parities
+from ...residual.symmetry import Parity, parities
 from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
-from ..slabs import continued, during
-from .features import Line
-from .field import FeatureField, SlabFeatureField, as_array, field_of, layout_of
-from .fit import Fit
-from .rows import Layout, needed
+from .field import FeatureField, SlabFeatureField, field_of, layout_of
+from .marching import GPState, Marching, earlier, first_ends, present
+from .rows import Layout
 
 _NEWTON = 8  # steps on one set of features at most
 _SETTLED = 0.3  # a step that lowers the residual by less ends them
 _PATIENCE = 4  # cycles of growth without a residual half as large,
 _AIM = 0.1  # of rtol, before the last slab of time: what is left of one is rough data for the next
-_PRUNED = 1e-2  # of rtol: coefficients that the next slab does without
-_FIRST = 16  # slabs that a non-linear evolution would need, if all were as long as the first
-_SMALL, _LONGER = 0.4, 1.5  # share of max_features below which the next slab is longer, and by how much
-_SLOW = 3  # degree in time to begin with on half of a slab whose needs in space are known
-_ROOM = 0.8  # share of max_features that such a start may take
-_SHORTEST = 1e-4  # slab of time, as a share of all
 _RESOLVED = 0.1  # counted once there is one like this: fields of many scales show nothing before
-
-
-@dataclass
-class GPState:
-    """The spectrum and the coefficients of a run.
-
-    Attributes:
-        lines: of each axis, frequencies and degrees (lines, 2), on the present slab of time.
-        level: the residual, relative to that of u = 0; best: the least so far; waited: cycles since then.
-        steps: Newton steps on the present features; a cycle begins at 0.
-        ends: times at which slabs end, the start and the end of the present one included.
-        finished: coefficients and lines of the slabs before; levels: what their residuals came to.
-    """
-
-    lines: list[Array]
-    coefficients: Array
-    level: float = math.inf
-    best: float = math.inf
-    waited: int = 0
-    steps: int = 0
-    ends: list[float] = field(default_factory=list)
-    finished: list[list[Array]] = field(default_factory=list)
-    levels: list[float] = field(default_factory=list)
-    problem: Problem = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
-    context: Context = field(metadata={"transient": True}, default_factory=Context)
-    symmetries: dict[int, Parity] = field(metadata={"transient": True}, default_factory=dict)
-    fit: Fit = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -140,29 +105,25 @@ class GP(Backend):
         return []
 
     def start(self, problem: Problem, context: Context) -> GPState:
-        ends: list[float] = []
-        if problem.domain.time is not None and not any(problem.of_type(Observations)):
-            start, end = problem.domain.bounds[-1].tolist()
-            is_linear = all(term.is_linear for term in Program(problem).terms)
-            ends = [start, end if is_linear else start + (end - start) / _FIRST]
-        state = GPState([], np.zeros(0), ends=ends, problem=problem, context=context)
+        state = GPState([], np.zeros(0), ends=first_ends(problem), problem=problem, context=context)
         state.symmetries = self._symmetries(problem)
-        self._begin(state)
+        self._marching(state).begin(state)
         return state
 
     def advance(self, state: GPState) -> Progress:
         """One Gauss-Newton step, on features that were let grow where the last step changed little."""
-        fit = self._follow(state)
+        marching = self._marching(state)
+        fit = marching.follow(state)
         if state.steps == 0:
             layout = fit.grown()
-            if layout.size > self._most(state.problem):
+            if layout.size > marching.most:
                 return self._too_large(state, layout)
             fit.use(layout, fit.layout.moved(fit.coefficients, layout))
         ratio = fit.step()
         state.steps += 1
         state.level = fit.level() / fit.data_level
-        self._take(state)
-        aim = self.rtol if self._is_last(state) else _AIM * self.rtol
+        state.take()
+        aim = self.rtol if state.is_last else _AIM * self.rtol
         if state.level <= aim:
             return self._finish(state, Status.CONVERGED)
         if fit.is_linear or ratio > _SETTLED or state.steps >= _NEWTON:
@@ -172,149 +133,50 @@ class GP(Backend):
             elif state.best < _RESOLVED:
                 state.waited += 1
             if state.waited >= _PATIENCE:
-                if state.ends and state.best > math.sqrt(self.rtol) and self._halve(state):
-                    return Progress(1.0, self._share(state), message="a shorter slab of time")
+                if state.best > math.sqrt(self.rtol) and marching.halve(state):
+                    return Progress(1.0, state.share, message="a shorter slab of time")
                 return self._finish(state, Status.STAGNATED)
-        return Progress(state.level, self._share(state), message=self._stage(state))
+        return Progress(state.level, state.share, message=state.stage)
+
+    def _too_large(self, state: GPState, layout: Layout) -> Progress:
+        """The next slab, where this one is good enough; half of it, where it is not; else the end."""
+        if state.level <= self.rtol:
+            return self._finish(state, Status.CONVERGED)
+        if self._marching(state).halve(state):
+            return Progress(1.0, state.share, message="a shorter slab of time")
+        message = f"the next features are {layout.size}, more than max_features"
+        return Progress(min(state.level, 1.0), status=Status.STAGNATED, message=message)
+
+    def _finish(self, state: GPState, status: Status) -> Progress:
+        """On to the next slab, or the end."""
+        level = state.level
+        if not state.is_last:
+            self._marching(state).go_on(state)
+            return Progress(level, state.share, message=state.stage)
+        is_done = state.worst <= self.rtol
+        stage = state.stage if is_done else f"the residual stays at {state.worst:.1e} of the data's"
+        return Progress(level, status=Status.CONVERGED if is_done else status, message=stage)
 
     def field(self, state: GPState) -> Field:
-        layout = layout_of(self._part(state), state.lines, state.symmetries)
-        own = FeatureField(layout, state.coefficients, self._follow(state).factor())
+        layout = layout_of(present(state), state.lines, state.symmetries)
+        own = FeatureField(layout, state.coefficients, self._marching(state).follow(state).factor())
         if len(state.ends) <= 2:
             return own
-        return SlabFeatureField([*self._earlier(state), own], state.ends)
+        return SlabFeatureField([*earlier(state), own], state.ends)
 
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
         return field_of(problem, arrays, self._symmetries(problem))
 
     def merit(self, state: GPState) -> float | None:
         """The largest residual of a slab, relative to that of u = 0; None before the last slab."""
-        if not self._is_last(state):
-            return None
-        return max(state.level, *state.levels, 0.0)
+        return state.worst if state.is_last else None
 
     def diagnose(self, state: GPState) -> str:
         return "the rows of the least-squares problem"
 
-    # -- slabs of time -----------------------------------------------------------------------------
-
-    def _most(self, problem: Problem) -> int:
-        if self.max_features is not None:
-            return self.max_features
-        return 3000 if problem.domain.time is None else 1500
-
-    def _earlier(self, state: GPState) -> list[Field]:
-        """The fields of finished slabs."""
-        fields: list[Field] = []
-        for k, (coefficients, *lines) in enumerate(state.finished):
-            part = during(state.problem, state.ends[k], state.ends[k + 1])
-            fields.append(FeatureField(layout_of(part, lines, state.symmetries), coefficients))
-        return fields
-
-    def _part(self, state: GPState) -> Problem:
-        """The problem of the present slab."""
-        if len(state.ends) < 2:
-            return state.problem
-        if not state.finished:
-            return during(state.problem, *state.ends[-2:])
-        before = SlabFeatureField(self._earlier(state), state.ends[: len(state.finished) + 1])
-        return continued(state.problem, before, *state.ends[-2:])
-
-    def _begin(self, state: GPState) -> None:
-        """A fit of the present slab."""
-        state.fit = self._fit(state)
-        state.level = state.best = math.inf
-        state.waited = state.steps = 0
-        self._take(state)
-
-    def _fit(self, state: GPState) -> Fit:
-        part, rng = self._part(state), state.context.rng()
-        return Fit(part, state.symmetries, self.resolution, self.lines, rng)
+    def _marching(self, state: GPState) -> Marching:
+        most = self.max_features or (3000 if state.problem.domain.time is None else 1500)
+        return Marching(self.rtol, most, self.resolution, self.lines)
 
     def _symmetries(self, problem: Problem) -> dict[int, Parity]:
         return parities(problem) if self.symmetry else {}
-
-    @staticmethod
-    def _take(state: GPState) -> None:
-        state.coefficients = state.fit.coefficients
-        state.lines = [as_array(axis.lines) for axis in state.fit.layout.axes]
-
-    def _follow(self, state: GPState) -> Fit:
-        """The fit that the state is at: after a checkpoint was read it may be another."""
-        if state.fit.coefficients is not state.coefficients:
-            state.fit = self._fit(state)
-            state.fit.use(layout_of(state.fit.problem, state.lines, state.symmetries), state.coefficients)
-        return state.fit
-
-    def _is_last(self, state: GPState) -> bool:
-        """True on the last slab of time, and without time."""
-        return not state.ends or state.ends[-1] >= float(state.problem.domain.bounds[-1, 1])
-
-    def _too_large(self, state: GPState, layout: Layout) -> Progress:
-        """The next slab, where this one is good enough; half of it, where it is not; else the end."""
-        if state.level <= self.rtol:
-            return self._finish(state, Status.CONVERGED)
-        if state.ends and self._halve(state):
-            return Progress(1.0, self._share(state), message="a shorter slab of time")
-        message = f"the next features are {layout.size}, more than max_features"
-        return Progress(min(state.level, 1.0), status=Status.STAGNATED, message=message)
-
-    def _halve(self, state: GPState) -> bool:
-        """Begin anew on half of the slab; False where it is short already."""
-        length = state.ends[-1] - state.ends[-2]
-        if length <= _SHORTEST * np.ptp(state.problem.domain.bounds[-1]):
-            return False
-        state.ends[-1] = state.ends[-2] + length / 2
-        *in_space, _ = state.lines
-        self._begin(state)
-        in_time = as_array([Line(0.0, _SLOW)])
-        new = layout_of(state.fit.problem, [*in_space, in_time], state.symmetries)
-        if new.size <= _ROOM * self._most(state.problem):  # what space needed on the longer slab first
-            state.fit.use(new, np.zeros(new.size))
-            self._take(state)
-            state.steps = 1
-        return True
-
-    def _finish(self, state: GPState, status: Status) -> Progress:
-        """On to the next slab, as long as the last, or the end."""
-        if self._is_last(state):
-            worst = max(state.level, *state.levels, 0.0)
-            is_done = worst <= self.rtol
-            stage = self._stage(state) if is_done else f"the residual stays at {worst:.1e} of the data's"
-            return Progress(state.level, status=Status.CONVERGED if is_done else status, message=stage)
-        layout, last = state.fit.layout, float(state.problem.domain.bounds[-1, 1])
-        lines = [as_array(each) for each in needed(layout, state.coefficients, _PRUNED * self.rtol)]
-        state.levels.append(state.level)
-        state.finished.append([state.coefficients, *state.lines])
-        length, rest = state.ends[-1] - state.ends[-2], last - state.ends[-1]
-        if layout.size < _SMALL * self._most(state.problem):
-            length *= _LONGER
-        state.ends.append(last if rest < 1.5 * length else state.ends[-1] + length)
-        level = state.level
-        self._begin(state)
-        state.fit.start_from(layout_of(state.fit.problem, lines, state.symmetries), *self._carried(state))
-        self._take(state)
-        state.steps = 1  # what the last slab needed first
-        return Progress(level, self._share(state), message=self._stage(state))
-
-    def _carried(self, state: GPState) -> tuple[Layout, Array]:
-        """Layout of the last slab, and its values at the end as coefficients in space (unknowns, …)."""
-        coefficients, *lines = state.finished[-1]
-        part = during(state.problem, *state.ends[-3:-1])
-        layout = layout_of(part, lines, state.symmetries)
-        at_end = layout.axes[-1].matrix(np.array([state.ends[-2]]))
-        return layout, layout.split(coefficients) @ at_end[0]
-
-    def _share(self, state: GPState) -> float | None:
-        """How much of time is done."""
-        if not state.ends:
-            return None
-        start, end = state.problem.domain.bounds[-1]
-        return float((state.ends[len(state.finished)] - start) / (end - start))
-
-    def _stage(self, state: GPState) -> str:
-        shape = " x ".join(map(str, state.fit.layout.shape))
-        parts = [f"{shape} features", in_words(state.problem, state.symmetries)]
-        if len(state.ends) > 2:
-            parts.append(f"at t = {state.ends[-1]:.4g}")
-        return ", ".join(part for part in parts if part)

@@ -1,0 +1,35 @@
+"""Least squares by QR, with a ridge at the level of round-off."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import linalg
+
+from ...declare.domain import Array
+
+_RIDGE = 1e-15  # η, relative to the columns of the Jacobian
+
+
+def least_squares(jacobian: Array, rows: Array, present: Array) -> Array:
+    """The step d that minimises |J d + r|² + η² |D (c + d)|², D the norms of the columns of J.
+
+    By QR of J over η D: JᵀJ would square the condition, and lose half of the digits.
+    """
+    scale, stacked = with_ridge(jacobian)
+    right = np.concatenate([-rows, -np.diag(stacked[len(rows) :]) * scale * present])
+    turned, r = linalg.qr_multiply(stacked, right, mode="right", overwrite_a=True)
+    found = linalg.solve_triangular(r, turned, check_finite=False)
+    return np.asarray(found / scale)
+
+
+def with_ridge(jacobian: Array) -> tuple[Array, Array]:
+    """The norms of the columns (p,), and J D⁻¹ over η (m + p, p)."""
+    scale = np.linalg.norm(jacobian, axis=0)
+    scale[scale == 0] = 1.0
+    m, p = jacobian.shape
+    stacked = np.zeros((m + p, p), order="F")
+    stacked[:m] = jacobian / scale
+    stacked[m + np.arange(p), np.arange(p)] = _RIDGE * math.sqrt(m)
+    return scale, stacked
