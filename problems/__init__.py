@@ -43,6 +43,7 @@ CATALOGUE = {
     "poisson": "poisson:poisson",
     "poisson-10d": "poisson_10d:poisson_10d",
     "poisson-chirp": "poisson_high_frequency:poisson_chirp",
+    "poisson-chirp-2d": "poisson_high_frequency:poisson_chirp_2d",
     "poisson-l-shape": "poisson_l_shape:poisson_l_shape",
     "poisson-peak": "poisson_peak:poisson_peak",
     "poisson-two-peaks": "poisson_peak:poisson_two_peaks",

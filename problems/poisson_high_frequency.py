@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 from sympy import Eq, Expr, Rational, Symbol, cos, pi, sin
 
 from pdesolve.declare import Box, Dirichlet, Interval, Problem, coordinates, unknown
+
+from . import number
 
 
 def _on_line(name: str, upper: sp.Expr, exact: Expr, x: Symbol) -> Problem:
@@ -121,6 +125,31 @@ def poisson_chirp() -> Problem:
     """
     x = coordinates("x")
     return _on_line("poisson-chirp", sp.Integer(2), sin(60 * x**2), x)
+
+
+def poisson_chirp_2d(k: Any = 60) -> Problem:
+    """Poisson's equation with a chirp in two directions: the frequency grows from 0 to 5k/2 along each.
+
+        u_xx + u_yy = f,   u = sin k(x² + xy/2 + y²),   on [0, 1]²
+
+    u is no sum of few products, and its spectrum along each axis has no lines.
+
+    Args:
+        k: wave number; 450 takes 1,000 polynomials along each axis.
+
+    Source: manufactured.
+    """
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    exact = sin(number("poisson-chirp-2d", "k", k) * (x**2 + x * y / 2 + y**2))
+    return Problem(
+        name="poisson-chirp-2d",
+        equations={"Poisson": Eq(u.diff(x, 2) + u.diff(y, 2), exact.diff(x, 2) + exact.diff(y, 2))},
+        domain=Box((x, 0, 1), (y, 0, 1)),
+        conditions=[Dirichlet(u, exact)],
+        reference=exact,
+        description="Poisson in two dimensions with a chirp in both directions.",
+    )
 
 
 def poisson_variable() -> Problem:

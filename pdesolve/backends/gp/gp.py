@@ -16,9 +16,11 @@ from ...residual.symmetry import Parity, parities
 from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
-from .field import FeatureField, SlabFeatureField, field_of, layout_of
-from .marching import GPState, Marching, earlier, first_ends, present
+from .diagonalisation import diagonalised, first_polynomials, more_polynomials
+from .field import FeatureField, SlabFeatureField, as_array, field_of
+from .marching import GPState, Marching, earlier, first_ends
 from .rows import Layout
+from .separable import separable
 
 _NEWTON = 8  # steps on one set of features at most
 _SETTLED = 0.3  # a step that lowers the residual by less ends them
@@ -38,10 +40,13 @@ class GP(Backend):
     traces and the initial data; later on, what is missing.
 
     Attributes:
-        rtol: the residual to reach, relative to that of u = 0, both weighted as the rows are.
+        rtol: the residual to reach, relative to that of u = 0, both weighted as the rows are; of fast
+            diagonalisation the share of the solution in the highest third of the degrees.
         max_features: most coefficients of all unknowns; None: 3,000, and 1,500 where there is time: what
             needs more is solved on shorter slabs of time, one after the other. A step costs about 6
-            max_features³ flops at most.
+            max_features³ flops at most. Steady problems whose operator is a sum of second derivatives with
+            constant coefficients, a condition on each face of the box, go on with polynomials and fast
+            diagonalisation where they need more (None: more than 1,000), at O(n³) for n degrees an axis.
         resolution: points along a line on which spectra are taken: frequencies up to π/2 times as many, on an
             axis scaled to [-1, 1], are seen.
         lines: lines along each axis, through random points, on which residuals are looked at.
@@ -106,12 +111,17 @@ class GP(Backend):
 
     def start(self, problem: Problem, context: Context) -> GPState:
         state = GPState([], np.zeros(0), ends=first_ends(problem), problem=problem, context=context)
-        state.symmetries = self._symmetries(problem)
+        state.symmetries, state.separable = self._symmetries(problem), separable(problem)
         self._marching(state).begin(state)
         return state
 
     def advance(self, state: GPState) -> Progress:
-        """One Gauss-Newton step, on features that were let grow where the last step changed little."""
+        """One Gauss-Newton step, on features that were let grow where the last step changed little.
+
+        On many features of a separable problem one fast diagonalisation.
+        """
+        if state.is_diagonal:
+            return self._diagonalise(state)
         marching = self._marching(state)
         fit = marching.follow(state)
         if state.steps == 0:
@@ -142,10 +152,37 @@ class GP(Backend):
         """The next slab, where this one is good enough; half of it, where it is not; else the end."""
         if state.level <= self.rtol:
             return self._finish(state, Status.CONVERGED)
+        if state.separable is not None:
+            state.is_diagonal, state.best, state.waited = True, math.inf, 0
+            self._hold(state, first_polynomials(layout))
+            return Progress(min(state.level, 1.0), message=state.stage)
         if self._marching(state).halve(state):
             return Progress(1.0, state.share, message="a shorter slab of time")
         message = f"the next features are {layout.size}, more than max_features"
         return Progress(min(state.level, 1.0), status=Status.STAGNATED, message=message)
+
+    def _diagonalise(self, state: GPState) -> Progress:
+        """Solve on polynomials; the next have higher degrees where these do not end small."""
+        layout = state.layout
+        assert state.separable is not None
+        solved = diagonalised(state.separable, layout)
+        state.coefficients, state.level = solved.coefficients, solved.level
+        stage = state.stage
+        if state.level <= self.rtol:
+            return Progress(state.level, status=Status.CONVERGED, message=stage)
+        state.waited = 0 if state.level < 0.5 * state.best else state.waited + 1
+        state.best = min(state.best, state.level)
+        grown = more_polynomials(layout, solved, self.rtol)
+        if grown is None or state.waited >= _PATIENCE:
+            return Progress(state.level, status=Status.STAGNATED, message=f"{solved.shortfall}, {stage}")
+        self._hold(state, grown)
+        return Progress(state.level, message=stage)
+
+    @staticmethod
+    def _hold(state: GPState, layout: Layout) -> None:
+        """Go on with other features, which hold what there was as far as they can."""
+        state.coefficients = state.layout.moved(state.coefficients, layout)
+        state.lines = [as_array(axis.lines) for axis in layout.axes]
 
     def _finish(self, state: GPState, status: Status) -> Progress:
         """On to the next slab, or the end."""
@@ -158,8 +195,9 @@ class GP(Backend):
         return Progress(level, status=Status.CONVERGED if is_done else status, message=stage)
 
     def field(self, state: GPState) -> Field:
-        layout = layout_of(present(state), state.lines, state.symmetries)
-        own = FeatureField(layout, state.coefficients, self._marching(state).follow(state).factor())
+        if state.is_diagonal:
+            return FeatureField(state.layout, state.coefficients)
+        own = FeatureField(state.layout, state.coefficients, self._marching(state).follow(state).factor())
         if len(state.ends) <= 2:
             return own
         return SlabFeatureField([*earlier(state), own], state.ends)
@@ -175,8 +213,10 @@ class GP(Backend):
         return "the rows of the least-squares problem"
 
     def _marching(self, state: GPState) -> Marching:
-        most = self.max_features or (3000 if state.problem.domain.time is None else 1500)
-        return Marching(self.rtol, most, self.resolution, self.lines)
+        most = 3000 if state.problem.domain.time is None else 1500
+        if state.separable is not None:  # dense problems of a thousand take longer than it takes without them
+            most = 1000
+        return Marching(self.rtol, self.max_features or most, self.resolution, self.lines)
 
     def _symmetries(self, problem: Problem) -> dict[int, Parity]:
         return parities(problem) if self.symmetry else {}

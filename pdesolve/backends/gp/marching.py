@@ -22,7 +22,8 @@ from ..slabs import continued, during
 from .features import Line
 from .field import FeatureField, SlabFeatureField, as_array, layout_of
 from .fit import Fit
-from .rows import needed
+from .rows import Layout, needed
+from .separable import Separable
 
 _PRUNED = 1e-2  # of rtol: coefficients that the next slab does without
 _FIRST = 16  # slabs that a non-linear evolution would need, if all were as long as the first
@@ -43,6 +44,7 @@ class GPState:
         ends: times at which slabs end, the start and the end of the present one included; empty where time is
             solved as a whole, and without time.
         finished: coefficients and lines of the slabs before; levels: what their residuals came to.
+        is_diagonal: solved by fast diagonalisation: the level is that of the highest degrees.
     """
 
     lines: list[Array]
@@ -54,15 +56,22 @@ class GPState:
     ends: list[float] = field(default_factory=list)
     finished: list[list[Array]] = field(default_factory=list)
     levels: list[float] = field(default_factory=list)
+    is_diagonal: bool = False
     problem: Problem = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     symmetries: dict[int, Parity] = field(metadata={"transient": True}, default_factory=dict)
     fit: Fit = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+    separable: Separable | None = field(metadata={"transient": True}, default=None)
 
     def take(self) -> None:
         """What the fit has come to."""
         self.coefficients = self.fit.coefficients
         self.lines = [as_array(axis.lines) for axis in self.fit.layout.axes]
+
+    @property
+    def layout(self) -> Layout:
+        """The present features."""
+        return layout_of(present(self), self.lines, self.symmetries)
 
     @property
     def is_last(self) -> bool:
@@ -85,8 +94,9 @@ class GPState:
     @property
     def stage(self) -> str:
         """In words."""
-        shape = " x ".join(map(str, self.fit.layout.shape))
-        parts = [f"{shape} features", in_words(self.problem, self.symmetries)]
+        shape = " x ".join(map(str, layout_of(self.problem, self.lines, self.symmetries).shape))
+        how = " by fast diagonalisation" if self.is_diagonal else ""
+        parts = [f"{shape} features{how}", in_words(self.problem, self.symmetries)]
         if len(self.ends) > 2:
             parts.append(f"at t = {self.ends[-1]:.4g}")
         return ", ".join(part for part in parts if part)
