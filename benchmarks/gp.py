@@ -54,6 +54,7 @@ CASES = {
     "boundary-layer": Case("advection-diffusion", 1e-5, 30.0, {"nu": 1e-3}),
     "variable-coefficients": Case("poisson-variable", 1e-5, 30.0),
     "burgers": Case("burgers", 1e-4, 30.0, {"nu": 0.02}, {"rtol": 1e-4}),
+    "burgers-sharp": Case("burgers", 1e-2, 120.0, {"nu": 0.001}, {"rtol": 1e-3}),
 }
 
 

@@ -10,7 +10,8 @@ span is that of Chebyshev polynomials, which are not, and e^{-a z²} tends to 1:
 
     φ = T_k(z) cos ωz,  T_k(z) sin ωz,   k = 0..K_ω.
 
-A line's width is thus its degree K. Along periodic axes the frequencies are whole and the degrees zero.
+A line's width is thus its degree K. Along periodic axes the frequencies are whole and the degrees zero. Where
+an axis has a layer, z may be a coordinate in which it is wide (`stretch`).
 
 Sources: Fasshauer & McCourt, SIAM J. Sci. Comput. 34 (2012) A737 (the expansion); Fornberg, Larsson & Flyer,
 SIAM J. Sci. Comput. 33 (2011) 869 (polynomials in place of powers).
@@ -26,6 +27,9 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from ...declare.domain import Array
+from .stretch import Stretch
+
+_FITTED = 4  # points for each feature that others are fitted by
 
 
 @dataclass(frozen=True, order=True)
@@ -42,12 +46,14 @@ class AxisFeatures:
 
     Attributes:
         parity: 1 or -1 keeps only those that are even or odd about the middle.
+        stretch: the coordinate that features are functions of; None: z itself.
     """
 
     lower: float
     upper: float
     lines: tuple[Line, ...]
     parity: int = 0
+    stretch: Stretch | None = None
 
     @cached_property
     def slope(self) -> float:
@@ -80,6 +86,31 @@ class AxisFeatures:
     def matrix(self, x: Array, order: int = 0) -> Array:
         """∂^order φ / ∂x^order at ``x`` (n,), shape (n, r)."""
         z = (np.asarray(x) - self.lower) * self.slope - 1
+        if self.stretch is None:
+            every = self._waves(z, order)
+        else:
+            s = self.stretch.coordinate(z)
+            factors = self.stretch.factors(z, order)
+            first = 1 if order else 0
+            every = sum(
+                (factors[k][:, None] * self._waves(s, k) for k in range(first, order + 1)), np.zeros(())
+            )
+        every = self.slope**order * every
+        return np.asarray(every[:, self._kept] if self.parity else every)
+
+    def places(self, s: Array) -> Array:
+        """x of the coordinate that features are functions of."""
+        z = s if self.stretch is None else self.stretch.place(s)
+        return np.asarray(self.lower + (z + 1) / 2 * (self.upper - self.lower))
+
+    def evenly(self, n: int, is_periodic: bool = False) -> Array:
+        """``n`` x whose coordinates are equally spaced, both ends included (periodic: without the last)."""
+        if self.stretch is None:  # without the round-off of `places`, which may leave the axis
+            return np.linspace(self.lower, self.upper, n, endpoint=not is_periodic)
+        return self.places(np.linspace(-1.0, 1.0, n, endpoint=not is_periodic))
+
+    def _waves(self, z: Array, order: int) -> Array:
+        """Derivatives of all features in their own coordinate, of either parity."""
         highest = max(line.degree for line in self.lines)
         powers = [self._polynomials(z, highest, j) for j in range(order + 1)]
         blocks = []
@@ -95,8 +126,7 @@ class AxisFeatures:
                     wave = math.comb(order, j) * line.frequency ** (order - j) * np.cos(phase)
                     total += powers[j][:, :k] * wave[:, None]
                 blocks.append(total)
-        every = self.slope**order * np.concatenate(blocks, axis=1)
-        return np.asarray(every[:, self._kept] if self.parity else every)
+        return np.concatenate(blocks, axis=1)
 
     @staticmethod
     def _polynomials(z: Array, degree: int, order: int) -> Array:
@@ -113,7 +143,14 @@ class AxisFeatures:
         return self.names.index((0.0, 0, 0))
 
     def selection(self, other: AxisFeatures) -> Array:
-        """S (other.count, count): c @ S are the coefficients here of what both have, zero for the rest."""
+        """S (other.count, count): c @ S are the coefficients here of what both have, zero for the rest.
+
+        In another coordinate nothing is the same: coefficients there are those that come nearest.
+        """
+        if self.stretch != other.stretch:
+            n = _FITTED * self.count
+            at = self.places(np.cos((np.arange(n) + 0.5) * math.pi / n))
+            return np.asarray(np.linalg.lstsq(self.matrix(at), other.matrix(at), rcond=1e-13)[0].T)
         places = {name: i for i, name in enumerate(self.names)}
         result = np.zeros((other.count, self.count))
         for i, name in enumerate(other.names):

@@ -14,6 +14,7 @@ from ...solution.field import Field
 from ..slabs import SlabField, during
 from .features import AxisFeatures, Line
 from .rows import Layout, contract, rowwise, rowwise_product
+from .stretch import Stretch
 
 _CHUNK = 1 << 21  # numbers in one table of features
 
@@ -72,7 +73,7 @@ class FeatureField(Field):
 
     def arrays(self) -> dict[str, Array]:
         """Coefficients, and of each axis the frequencies and degrees of its lines, (lines, 2)."""
-        lines = {f"lines_{j}": as_array(axis.lines) for j, axis in enumerate(self.layout.axes)}
+        lines = {f"lines_{j}": as_array(axis) for j, axis in enumerate(self.layout.axes)}
         factor = {} if self._factor is None else {"factor": self._factor}
         return {"coefficients": self._parts.reshape(-1), **lines, **factor}
 
@@ -90,17 +91,22 @@ class SlabFeatureField(SlabField):
         return {"ends": np.array(self._edges), **numbered}
 
 
-def as_array(lines: Sequence[Line]) -> Array:
-    """Frequencies and degrees, (lines, 2)."""
-    return np.array([[line.frequency, line.degree] for line in lines], dtype=np.float64)
+def as_array(axis: AxisFeatures) -> Array:
+    """Frequencies and degrees, (lines, 2), after the centre and minus the width of a stretch, if any."""
+    stretch = [] if axis.stretch is None else [[axis.stretch.centre, -axis.stretch.width]]
+    return np.array([*stretch, *([line.frequency, line.degree] for line in axis.lines)], dtype=np.float64)
 
 
 def layout_of(problem: Problem, lines: Sequence[Array], symmetries: Mapping[int, int]) -> Layout:
     """The layout with lines as `as_array` gave them, and the problem's parities."""
-    axes = [
-        AxisFeatures(lower, upper, tuple(Line(float(w), int(k)) for w, k in each), symmetries.get(j, 0))
-        for j, ((lower, upper), each) in enumerate(zip(problem.domain.bounds.tolist(), lines, strict=True))
-    ]
+    axes = []
+    for j, ((lower, upper), each) in enumerate(zip(problem.domain.bounds.tolist(), lines, strict=True)):
+        pairs, stretch = each.tolist(), None
+        if pairs[0][1] < 0:
+            (centre, width), *pairs = pairs
+            stretch = Stretch(centre, -width)
+        found = tuple(Line(w, int(k)) for w, k in pairs)
+        axes.append(AxisFeatures(lower, upper, found, symmetries.get(j, 0), stretch))
     return Layout(tuple(axes), len(problem.unknowns))
 
 

@@ -147,10 +147,9 @@ class Fit:
     # -- rows --------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Rows]:
-        self._along = [self._line(axis, features) for axis, features in enumerate(self.layout.axes)]
-        nodes = [
-            Column(features, self._nodes(axis, features)) for axis, features in enumerate(self.layout.axes)
-        ]
+        axes = list(enumerate(self.layout.axes))
+        self._along = [Column(f, f.evenly(self._resolution, axis in self._periodic)) for axis, f in axes]
+        nodes = [Column(f, self._nodes(axis, f)) for axis, f in axes]
         result = []
         for functions, weight in zip(self._functions, self._weights, strict=True):
             points = functions.term.term.points
@@ -161,22 +160,15 @@ class Fit:
     def _nodes(self, axis: int, features: AxisFeatures) -> Array:
         cheap = min(_WORK / self.layout.size**2, _MOST_ROWS) ** (1 / len(self.layout.axes))
         n = int(max(_OVERSAMPLING * features.count + 6, cheap))
-        lower, upper = features.lower, features.upper
-        if features.parity:  # points of the lower half would repeat rows of the upper one
-            steps = (np.arange(n) + 0.5) / n
-            z = steps if axis in self._periodic else np.sin(steps * math.pi / 2)
-            return np.asarray((lower + upper) / 2 + z / 2 * (upper - lower))
-        if axis in self._periodic:
-            return np.linspace(lower, upper, n, endpoint=False)
-        # Chebyshev's points: polynomials are nearly orthogonal there
-        z = -np.cos((np.arange(n) + 0.5) * math.pi / n)
-        return np.asarray(lower + (z + 1) / 2 * (upper - lower))
-
-    def _line(self, axis: int, features: AxisFeatures) -> Column:
-        """Equally spaced points, on which spectra are taken."""
-        lower, upper = features.lower, features.upper
-        at = np.linspace(lower, upper, self._resolution, endpoint=axis not in self._periodic)
-        return Column(features, at)
+        is_periodic = axis in self._periodic
+        if is_periodic and not features.parity:
+            return features.evenly(n, is_periodic)
+        # Chebyshev's points: polynomials are nearly orthogonal there. Points of the lower half would repeat
+        # rows of the upper one where features are even or odd.
+        steps = (np.arange(n) + 0.5) / n
+        if features.parity:
+            return features.places(steps if is_periodic else np.sin(steps * math.pi / 2))
+        return features.places(-np.cos((np.arange(n) + 0.5) * math.pi / n))
 
     def _columns(self, term: LoweredTerm, each: Sequence[Column]) -> list[Column]:
         """The points of a term on each axis: ``each``, or the end or place that the term is held at."""

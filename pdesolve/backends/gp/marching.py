@@ -19,11 +19,12 @@ from ...residual.symmetry import Parity, in_words
 from ...solution.field import Field
 from ..base import Context
 from ..slabs import continued, during
-from .features import Line
+from .features import AxisFeatures
 from .field import FeatureField, SlabFeatureField, as_array, layout_of
-from .fit import Fit
+from .fit import Fit, periodic_axes
 from .rows import Layout, needed
 from .separable import Separable
+from .sharpening import sharpened
 
 _PRUNED = 1e-2  # of rtol: coefficients that the next slab does without
 _FIRST = 16  # slabs that a non-linear evolution would need, if all were as long as the first
@@ -66,7 +67,7 @@ class GPState:
     def take(self) -> None:
         """What the fit has come to."""
         self.coefficients = self.fit.coefficients
-        self.lines = [as_array(axis.lines) for axis in self.fit.layout.axes]
+        self.lines = [as_array(axis) for axis in self.fit.layout.axes]
 
     @property
     def layout(self) -> Layout:
@@ -169,9 +170,9 @@ class Marching:
         if length <= _SHORTEST * np.ptp(state.problem.domain.bounds[-1]):
             return False
         state.ends[-1] = state.ends[-2] + length / 2
-        *in_space, _ = state.lines
+        in_space = [as_array(axis) for axis in self._sharpened(state)]
         self.begin(state)
-        in_time = as_array([Line(0.0, _SLOW)])
+        in_time = np.array([[0.0, _SLOW]])
         new = layout_of(state.fit.problem, [*in_space, in_time], state.symmetries)
         if new.size <= _ROOM * self.most:  # what space needed on the longer slab first
             state.fit.use(new, np.zeros(new.size))
@@ -182,7 +183,8 @@ class Marching:
     def go_on(self, state: GPState) -> None:
         """Begin the slab after the present one, from its end and with the features that it needed."""
         layout, last = state.fit.layout, float(state.problem.domain.bounds[-1, 1])
-        lines = [as_array(each) for each in needed(layout, state.coefficients, _PRUNED * self.rtol)]
+        *_, in_time = needed(layout, state.coefficients, _PRUNED * self.rtol)
+        lines = [as_array(axis) for axis in (*self._sharpened(state), in_time)]
         state.levels.append(state.level)
         state.finished.append([state.coefficients, *state.lines])
         length, rest = state.ends[-1] - state.ends[-2], last - state.ends[-1]
@@ -195,3 +197,16 @@ class Marching:
         state.fit.start_from(layout_of(state.fit.problem, lines, state.symmetries), layout, values)
         state.take()
         state.steps = 1
+
+    def _sharpened(self, state: GPState) -> list[AxisFeatures]:
+        """Features in space for what the present slab ends with."""
+        layout = state.fit.layout
+        *space, time = layout.axes
+        at_end = layout.split(state.coefficients) @ time.matrix(np.array([state.ends[-1]]))[0]
+        *lean, _ = needed(layout, state.coefficients, _PRUNED * self.rtol)
+        periodic = periodic_axes(state.problem)
+        result = []
+        for j, (axis, pruned) in enumerate(zip(space, lean, strict=True)):
+            table = np.moveaxis(at_end, j + 1, -1).reshape(-1, axis.count)
+            result.append(pruned if j in periodic else sharpened(axis, pruned, table, _PRUNED * self.rtol))
+        return result

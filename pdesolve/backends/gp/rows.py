@@ -58,7 +58,7 @@ def moved(table: Array, olds: Sequence[AxisFeatures], news: Sequence[AxisFeature
     return table
 
 
-def needed(layout: Layout, coefficients: Array, tolerance: float) -> list[tuple[Line, ...]]:
+def needed(layout: Layout, coefficients: Array, tolerance: float) -> list[AxisFeatures]:
     """Of each axis the lines, and their degrees, with coefficients above a share of the largest."""
     sizes = np.abs(layout.split(coefficients))
     floor = tolerance * sizes.max()
@@ -70,7 +70,7 @@ def needed(layout: Layout, coefficients: Array, tolerance: float) -> list[tuple[
             if size > floor:
                 highest[frequency] = max(highest[frequency], degree)
         lines = tuple(Line(frequency, degree) for frequency, degree in highest.items() if degree >= 0)
-        result.append(lines or axis.lines[:1])
+        result.append(axis.with_lines(*(lines or axis.lines[:1])))
     return result
 
 
