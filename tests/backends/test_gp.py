@@ -175,14 +175,6 @@ def test_a_start_is_held_over_time_where_pruning_left_waves_alone():
     assert np.allclose(found, (before.axes[0].matrix(x) @ values[0])[:, None])
 
 
-def test_unknown_parameters_are_refused():
-    u, k = pde.unknown("u", x), pde.parameter("k", unknown=True, start=1.0)
-    at = np.array([[0.2], [0.5]])
-    conditions = [pde.Dirichlet(u, 0), pde.Observations(u, at, np.array([0.1, 0.2]))]
-    problem = pde.Problem("inverse", [k * u.diff(x, 2) + 1], pde.Interval(x, 0, 1), conditions)
-    assert GP().supports(problem) == ["it does not identify unknown parameters"]
-
-
 @pytest.mark.parametrize(
     ("option", "value"), [("rtol", 0), ("max_features", 3), ("resolution", 8), ("lines", 0), ("symmetry", 1)]
 )

@@ -11,19 +11,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from scipy import linalg
+from numpy.typing import NDArray
 
 from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
-from .least_squares import least_squares, with_ridge
+from .least_squares import least_squares
+from .parameters import rates, started, values
 from .rows import Column, Functions, Layout, Rows, moved
 from .spectrum import RESOLUTION, peaks
 
-_QUIET = 1e-6  # weight of observations beside equations
+QUIET = 1e-6
+"""Weight of observations beside equations."""
+
 _WORK = 1e9  # rows times squared columns that are cheap: more rows average the round-off of the data
 _MOST_ROWS = 20_000  # of a term, where as many are cheap
 _OVERSAMPLING = 2.0  # least number of points for each feature of an axis
@@ -58,6 +62,7 @@ class Fit:
         is_linear: one step on each layout is all.
         data_level: `level` of u = 0.
         noise: of the observations, see `_weigh_observations`.
+        parameters: the unknown ones, as they are held (`parameters`).
     """
 
     def __init__(
@@ -70,7 +75,8 @@ class Fit:
     ) -> None:
         """``resolution`` points on each of ``lines`` lines along an axis show the spectrum of residuals."""
         self.problem, self.program = problem, Program(problem)
-        self._functions = [Functions.of(term) for term in self.program.terms]
+        self.parameters = started(self.program.parameters)
+        self._functions = [Functions.of(term, self.program.parameters) for term in self.program.terms]
         conditions = [term.term.condition for term in self.program.terms]
         self._observations = [c if isinstance(c, Observations) else None for c in conditions]
         self.is_linear = all(term.is_linear for term in self.program.terms)
@@ -85,11 +91,12 @@ class Fit:
         # Rows of equations are weighted by what they make of smooth fields: by waves of high frequency they
         # would drown in what round-off those leave.
         for k, block in enumerate(self._blocks):
-            rows = block.jacobian(block.arguments(self.coefficients))
+            rows = block.jacobian(self._at(block, self.coefficients))
             self._weights[k] = 1 / (math.sqrt(float(np.square(rows).sum(axis=1).mean())) or 1.0)
             block.weight = self._weights[k]
         self.noise = self._weigh_observations()
-        self.data_level = self.level() or 1.0
+        self.data_level = 1.0
+        self.measure()
 
     def start_from(self, layout: Layout, before: Layout, values: Array) -> None:
         """Begin with values of another layout's features in space, (unknowns, …), held over time."""
@@ -115,34 +122,9 @@ class Fit:
         noise = min(known)
         for k, condition in enumerate(self._observations):
             if condition is not None:
-                self._weights[k] = _QUIET * (noise / condition.noise if noise else 1.0)
+                self._weights[k] = QUIET * (noise / condition.noise if noise else 1.0)
                 self._blocks[k].weight = self._weights[k]
         return noise
-
-    def factor(self) -> Array | None:
-        """F with F Fᵀ the posterior covariance of the coefficients; None where there are no observations.
-
-        Of unknown noise the variance is that of the misfit over the degrees of freedom that are left; None
-        where none are.
-        """
-        if self.noise is None:
-            return None
-        blocks = [b.jacobian(b.arguments(self.coefficients)) for b in self._blocks]
-        jacobian = np.concatenate(blocks)
-        scale, stacked = with_ridge(jacobian)
-        (r,) = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)
-        p = len(scale)
-        inverse = linalg.solve_triangular(r[:p], np.eye(p), check_finite=False) / scale[:, None]
-        noise = self.noise
-        if not noise:
-            observed = [k for k, condition in enumerate(self._observations) if condition is not None]
-            rows = np.concatenate([blocks[k] for k in observed])
-            left = len(rows) - float(np.square(rows @ inverse).sum())
-            if left < 0.5:
-                return None
-            misfit = [b.residual(b.arguments(self.coefficients)) for b in (self._blocks[k] for k in observed)]
-            noise = math.sqrt(float(np.square(np.concatenate(misfit)).sum()) / left) / _QUIET
-        return np.asarray(_QUIET * noise * inverse)
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -191,13 +173,32 @@ class Fit:
 
     def residual(self, coefficients: Array) -> Array:
         """All weighted rows."""
-        return np.concatenate([b.residual(b.arguments(coefficients)) for b in self._blocks])
+        return np.concatenate([b.residual(self._at(b, coefficients)) for b in self._blocks])
+
+    def jacobian(self) -> Array:
+        """∂(rows) / ∂(coefficients)."""
+        return np.concatenate([b.jacobian(self._at(b, self.coefficients)) for b in self._blocks])
+
+    def by_parameters(self) -> Array:
+        """∂(rows) / ∂(parameters as they are held)."""
+        parts = [b.by_parameters(self._at(b, self.coefficients)) for b in self._blocks]
+        return np.concatenate(parts) * rates(self.program.parameters, self.parameters)
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """True for the rows that are observations."""
+        pairs = zip(self._blocks, self._observations, strict=True)
+        return np.concatenate([np.full(len(block), c is not None) for block, c in pairs])
+
+    def _at(self, block: Rows, coefficients: Array) -> list[Any]:
+        """The arguments of a block's functions."""
+        return block.arguments(coefficients, values(self.program.parameters, self.parameters))
 
     # -- Gauss-Newton ------------------------------------------------------------------------------
 
     def step(self) -> float:
         """One damped Gauss-Newton step; the norm of the rows after it, relative to that before."""
-        arguments = [b.arguments(self.coefficients) for b in self._blocks]
+        arguments = [self._at(b, self.coefficients) for b in self._blocks]
         rows = np.concatenate([b.residual(a) for b, a in zip(self._blocks, arguments, strict=True)])
         jacobian = np.concatenate([b.jacobian(a) for b, a in zip(self._blocks, arguments, strict=True)])
         before = float(np.linalg.norm(rows))
@@ -228,7 +229,7 @@ class Fit:
                 each = [Column(features, at[j : j + 1]) for j, features in enumerate(self.layout.axes)]
                 each[axis] = self._along[axis]
                 block = Rows(functions, self.layout, self._columns(term, each), weight=weight)
-                found.append(block.residual(block.arguments(self.coefficients)))
+                found.append(block.residual(self._at(block, self.coefficients)))
         return np.stack(found, axis=1) if found else np.zeros((self._resolution, 0))
 
     def grown(self) -> Layout:
@@ -250,12 +251,26 @@ class Fit:
                 break
         return Layout(tuple(axes), self.layout.unknowns)
 
+    def measure(self) -> None:
+        """`data_level` at the present parameters."""
+        present, self.coefficients = self.coefficients, np.zeros(self.layout.size)
+        self.data_level = self.level() or 1.0
+        self.coefficients = present
+
+    def misfit(self) -> float:
+        """Of observations, relative to that of u = 0; 0 without any."""
+        seen = self.observed
+        if not seen.any():
+            return 0.0
+        at_rest = float(np.linalg.norm(self.residual(np.zeros(self.layout.size))[seen]))
+        return float(np.linalg.norm(self.residual(self.coefficients)[seen])) / (at_rest or 1.0)
+
     def level(self) -> float:
         """Root mean square of weighted residuals, at points of rows and on lines; without observations."""
         parts = [self._signals(axis).ravel() for axis in range(len(self.layout.axes))]
         for block, observed in zip(self._blocks, self._observations, strict=True):
             if observed is None:
-                parts.append(block.residual(block.arguments(self.coefficients)))
+                parts.append(block.residual(self._at(block, self.coefficients)))
         return math.sqrt(sum(float(np.mean(np.square(part))) for part in parts if part.size))
 
 

@@ -18,13 +18,18 @@ from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
 from .diagonalisation import diagonalised, first_polynomials, more_polynomials
 from .field import FeatureField, SlabFeatureField, as_array, field_of
+from .fit import Fit
+from .identification import identify
 from .marching import GPState, Marching, earlier, first_ends
-from .rows import Layout
+from .parameters import values
+from .posterior import Posterior
+from .rows import Functions, Layout
 from .separable import separable
 
 _NEWTON = 8  # steps on one set of features at most
 _SETTLED = 0.3  # a step that lowers the residual by less ends them
 _PATIENCE = 4  # cycles of growth without a residual half as large,
+_TRUSTED = 1e-3  # residual up to which parameters have intervals
 _AIM = 0.1  # of rtol, before the last slab of time: what is left of one is rough data for the next
 _RESOLVED = 0.1  # counted once there is one like this: fields of many scales show nothing before
 
@@ -57,6 +62,11 @@ class GP(Backend):
     covariance of the coefficients is that of `Solution.uncertainty`. Noise that is not stated is estimated
     from the misfit. Time is then solved as a whole.
 
+    Unknown parameters are found along with the coefficients (`identification`), positive ones as logarithms;
+    they have 95 % intervals from the posterior covariance (`posterior`). The observations alone determine
+    them: the equations hold to far below the noise. Such a run ends, too, where the residual is a millionth
+    of the observations' relative misfit. Local: a start from which Gauss-Newton finds the way is needed.
+
     Good values: the defaults; ``rtol=1e-8`` saves a cycle or two. Problems with few frequencies in each
     direction, however high, are its home: sin 100x sin 100y takes a second. Fields with walls and fronts need
     many features in one axis; in two and more dimensions these are a tensor product. Evolutions are solved on
@@ -64,7 +74,8 @@ class GP(Backend):
     leave large residuals: ``rtol`` should be a tenth of the error asked for, or less.
 
     Sources: Fang et al., ICLR 2024 (arXiv 2311.04465): Gaussian processes with spectral mixtures on grids;
-    Chen, Hosseini, Owhadi & Stuart, J. Comput. Phys. 447 (2021) 110668: Gauss-Newton for the posterior mean.
+    Chen, Hosseini, Owhadi & Stuart, J. Comput. Phys. 447 (2021) 110668: Gauss-Newton for the posterior mean;
+    Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413: parameters by elimination of the coefficients.
     """
 
     rtol: float = 1e-12
@@ -77,7 +88,9 @@ class GP(Backend):
     summary: ClassVar[str] = (
         "Gaussian process with spectral-mixture kernels, whose frequencies it finds itself"
     )
-    capabilities: ClassVar[Capabilities] = Capabilities(gives_uncertainty=True, dtypes=("float64",))
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        gives_uncertainty=True, identifies_parameters=True, dtypes=("float64",)
+    )
     citations: ClassVar[tuple[str, ...]] = (
         "S. Fang, M. Cooley, D. Long, S. Li, R. Kirby, S. Zhe: Solving high frequency and multi-scale PDEs "
         "with Gaussian processes. ICLR 2024, arXiv 2311.04465.",
@@ -102,11 +115,10 @@ class GP(Backend):
             return ["the domain is no box, and its features are products over the axes of one"]
         if len(problem.coordinates) > 4:
             return [f"a tensor product over {len(problem.coordinates)} axes is too large"]
-        if problem.unknown_parameters:
-            return ["it does not identify unknown parameters"]
         try:
-            for term in Program(problem).terms:
-                term.linearisation("numpy")
+            program = Program(problem)
+            for term in program.terms:
+                Functions.of(term, program.parameters)
         except LoweringError as error:
             return [str(error)]
         return []
@@ -135,10 +147,16 @@ class GP(Backend):
         state.steps += 1
         state.level = fit.level() / fit.data_level
         state.take()
-        aim = self.rtol if state.is_last else _AIM * self.rtol
+        is_settled = fit.is_linear or ratio > _SETTLED or state.steps >= _NEWTON
+        is_solved = state.level <= state.enough(self.rtol) or (is_settled and state.level <= _RESOLVED)
+        if len(fit.parameters) and is_solved and identify(fit):
+            state.steps, state.level = 1, fit.level() / fit.data_level
+            state.take()
+            return Progress(state.level, message=f"{self._in_words(fit)}, {state.stage}")
+        aim = state.enough(self.rtol) if state.is_last else _AIM * self.rtol
         if state.level <= aim:
             return self._finish(state, Status.CONVERGED)
-        if fit.is_linear or ratio > _SETTLED or state.steps >= _NEWTON:
+        if is_settled:
             state.steps = 0
             if state.level < 0.5 * state.best:
                 state.best, state.waited = state.level, 0
@@ -192,14 +210,15 @@ class GP(Backend):
         if not state.is_last:
             self._marching(state).go_on(state)
             return Progress(level, state.share, message=state.stage)
-        is_done = state.worst <= self.rtol
+        is_done = state.worst <= state.enough(self.rtol)
         stage = state.stage if is_done else f"the residual stays at {state.worst:.1e} of the data's"
         return Progress(level, status=Status.CONVERGED if is_done else status, message=stage)
 
     def field(self, state: GPState) -> Field:
         if state.is_diagonal:
             return FeatureField(state.layout, state.coefficients)
-        own = FeatureField(state.layout, state.coefficients, self._marching(state).follow(state).factor())
+        posterior = Posterior.of(self._marching(state).follow(state))
+        own = FeatureField(state.layout, state.coefficients, posterior and posterior.factor)
         if len(state.ends) <= 2:
             return own
         return SlabFeatureField([*earlier(state), own], state.ends)
@@ -207,9 +226,29 @@ class GP(Backend):
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
         return field_of(problem, arrays, self._symmetries(problem))
 
+    def parameters(self, state: GPState) -> dict[str, float]:
+        unknown = state.problem.unknown_parameters
+        return dict(zip((p.name for p in unknown), values(unknown, state.parameters), strict=True))
+
+    def intervals(self, state: GPState, answer: Field) -> dict[str, tuple[float, float]]:
+        """95 % intervals by the posterior covariance (`posterior`).
+
+        None where no degrees of freedom are left, and where the features leave a residual that is no longer
+        small beside noise.
+        """
+        if not state.problem.unknown_parameters or state.level > _TRUSTED:
+            return {}
+        fit = self._marching(state).follow(state)
+        posterior = Posterior.of(fit)
+        return {} if posterior is None else posterior.intervals(fit)
+
     def merit(self, state: GPState) -> float | None:
-        """The largest residual of a slab, relative to that of u = 0; None before the last slab."""
-        return state.worst if state.is_last else None
+        """The largest residual of a slab, relative to that of u = 0; None before the last slab.
+
+        With unknown parameters the misfit of the observations counts too: each of their values has its own
+        equations, which can all be solved.
+        """
+        return math.hypot(state.worst, state.misfit) if state.is_last else None
 
     def diagnose(self, state: GPState) -> str:
         return "the rows of the least-squares problem"
@@ -219,6 +258,12 @@ class GP(Backend):
         if state.separable is not None:  # dense problems of a thousand take longer than it takes without them
             most = 1000
         return Marching(self.rtol, self.max_features or most, self.resolution, self.lines)
+
+    @staticmethod
+    def _in_words(fit: Fit) -> str:
+        unknown = fit.program.parameters
+        pairs = zip(unknown, values(unknown, fit.parameters), strict=True)
+        return ", ".join(f"{p.name} = {value:.4g}" for p, value in pairs)
 
     def _symmetries(self, problem: Problem) -> dict[int, Parity]:
         return parities(problem) if self.symmetry else {}

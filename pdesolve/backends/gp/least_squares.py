@@ -24,6 +24,17 @@ def least_squares(jacobian: Array, rows: Array, present: Array) -> Array:
     return np.asarray(found / scale)
 
 
+def response(jacobian: Array, moved: Array) -> Array:
+    """∂c/∂q (p, q) of the c that minimises |r|², where r moves by ``moved`` = ∂r/∂q (m, q) at fixed c."""
+    if not moved.shape[1]:
+        return np.zeros((jacobian.shape[1], 0))
+    scale, stacked = with_ridge(jacobian)
+    right = np.zeros((len(stacked), moved.shape[1]))
+    right[: len(moved)] = -moved
+    turned, r = linalg.qr_multiply(stacked, right.T, mode="right", overwrite_a=True)
+    return np.asarray(linalg.solve_triangular(r, turned.T, check_finite=False) / scale[:, None])
+
+
 def with_ridge(jacobian: Array) -> tuple[Array, Array]:
     """The norms of the columns (p,), and J D⁻¹ over η (m + p, p)."""
     scale = np.linalg.norm(jacobian, axis=0)

@@ -21,7 +21,7 @@ from ..base import Context
 from ..slabs import continued, during
 from .features import AxisFeatures
 from .field import FeatureField, SlabFeatureField, as_array, layout_of
-from .fit import Fit, periodic_axes
+from .fit import QUIET, Fit, periodic_axes
 from .rows import Layout, needed
 from .separable import Separable
 from .sharpening import sharpened
@@ -40,16 +40,21 @@ class GPState:
 
     Attributes:
         lines: of each axis, frequencies and degrees (lines, 2), on the present slab of time.
+        misfit: of observations beside unknown parameters, relative to that of u = 0.
         level: the residual, relative to that of u = 0; best: the least so far; waited: cycles since then.
         steps: Newton steps on the present features; a cycle begins at 0.
         ends: times at which slabs end, the start and the end of the present one included; empty where time is
             solved as a whole, and without time.
         finished: coefficients and lines of the slabs before; levels: what their residuals came to.
+        parameters: the unknown ones, as they are held; data_level: of u = 0 with them.
         is_diagonal: solved by fast diagonalisation: the level is that of the highest degrees.
     """
 
     lines: list[Array]
     coefficients: Array
+    parameters: Array = field(default_factory=lambda: np.zeros(0))
+    data_level: float = 1.0
+    misfit: float = 0.0
     level: float = math.inf
     best: float = math.inf
     waited: int = 0
@@ -66,7 +71,9 @@ class GPState:
 
     def take(self) -> None:
         """What the fit has come to."""
-        self.coefficients = self.fit.coefficients
+        self.coefficients, self.parameters = self.fit.coefficients, self.fit.parameters
+        self.data_level = self.fit.data_level
+        self.misfit = self.fit.misfit() if len(self.parameters) else 0.0
         self.lines = [as_array(axis) for axis in self.fit.layout.axes]
 
     @property
@@ -83,6 +90,10 @@ class GPState:
     def worst(self) -> float:
         """The largest residual of a slab, relative to that of u = 0."""
         return max(self.level, *self.levels, 0.0)
+
+    def enough(self, rtol: float) -> float:
+        """The level to reach: ``rtol``, and with unknown parameters what is nothing beside the noise."""
+        return max(rtol, QUIET * self.misfit)
 
     @property
     def share(self) -> float | None:
@@ -160,6 +171,7 @@ class Marching:
         if state.fit.coefficients is not state.coefficients:
             state.fit = self._fit(state)
             state.fit.use(layout_of(state.fit.problem, state.lines, state.symmetries), state.coefficients)
+            state.fit.parameters, state.fit.data_level = state.parameters, state.data_level
         return state.fit
 
     def halve(self, state: GPState) -> bool:

@@ -16,9 +16,10 @@ from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
+import sympy as sp
 
 from ...declare.domain import Array
-from ...residual.program import LoweredTerm
+from ...residual.program import LoweredTerm, lower
 from .features import AxisFeatures, Line
 
 
@@ -108,15 +109,18 @@ def _kronecker(first: Array, second: Array) -> Array:
 
 
 class Functions(NamedTuple):
-    """A term with its residual and its slopes as NumPy functions, made once."""
+    """A term with its residual and its slopes by derivatives and by unknown parameters, made once."""
 
     term: LoweredTerm
     residual: Callable[..., Any]
     slopes: Callable[..., Any]
+    by_parameters: Callable[..., Any]
 
     @classmethod
-    def of(cls, term: LoweredTerm) -> Functions:
-        return cls(term, term.function("numpy"), term.linearisation("numpy"))
+    def of(cls, term: LoweredTerm, parameters: Sequence[sp.Symbol] = ()) -> Functions:
+        slopes = [sp.diff(term.expression, parameter) for parameter in parameters]
+        by_parameters = lower(term.arguments, slopes, "numpy")
+        return cls(term, term.function("numpy"), term.linearisation("numpy"), by_parameters)
 
 
 class Column:
@@ -167,21 +171,27 @@ class Rows:
     def __len__(self) -> int:
         return len(self.points)
 
-    def arguments(self, coefficients: Array) -> list[Array]:
-        """Of the lowered functions, each (rows,)."""
+    def arguments(self, coefficients: Array, parameters: Sequence[float] = ()) -> list[Any]:
+        """Of the lowered functions: each (rows,), and the unknown parameters."""
         parts = self.layout.split(coefficients)
         found = [
             self._apply(matrices, parts[k]).ravel()
             for (k, _), matrices in zip(self.functions.term.derivatives, self._matrices, strict=True)
         ]
-        return [*found, *self.points.T, *self._inputs]
+        return [*found, *self.points.T, *parameters, *self._inputs]
 
-    def residual(self, arguments: Sequence[Array]) -> Array:
+    def residual(self, arguments: Sequence[Any]) -> Array:
         """(rows,)."""
         values = np.asarray(self.functions.residual(*arguments), dtype=np.float64)
         return self.weight * np.broadcast_to(values, (len(self),))
 
-    def jacobian(self, arguments: Sequence[Array]) -> Array:
+    def by_parameters(self, arguments: Sequence[Any]) -> Array:
+        """∂(residual) / ∂(unknown parameters), (rows, parameters)."""
+        slopes = self.functions.by_parameters(*arguments)
+        columns = [np.broadcast_to(np.asarray(slope, dtype=np.float64), (len(self),)) for slope in slopes]
+        return self.weight * np.stack(columns, axis=1) if columns else np.zeros((len(self), 0))
+
+    def jacobian(self, arguments: Sequence[Any]) -> Array:
         """(rows, size)."""
         result = np.zeros((len(self), self.layout.size))
         slopes = self.functions.slopes(*arguments)
