@@ -7,6 +7,9 @@ Each case solves one entry of the catalogue, with seeds 0, 1 and 2 (they place t
 are looked at); no frequency is given. Errors are relative in L2 over 300 points an axis, seconds are those of
 set-up and solve. The spectral backend solves the same declaration with its defaults, once. ``calibration``
 holds the share of 200 problems with noisy observations in which bands of 90 % cover the truth.
+
+Cases named ``published-…`` give the method as published (`gp-hm`, Student-t kernel, its authors' grids and
+frequencies) 60 seconds, and set its last iterate beside `gp` with spectra taken on as many points a line.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 import sympy as sp
 
 import pdesolve as pde
-from pdesolve.backends.gp import GP
+from pdesolve.backends.gp import GP, GPHM
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 
@@ -56,6 +59,15 @@ CASES = {
     "burgers": Case("burgers", 1e-4, 30.0, {"nu": 0.02}, {"rtol": 1e-4}),
     "burgers-sharp": Case("burgers", 1e-2, 120.0, {"nu": 0.001}, {"rtol": 1e-3}),
 }
+
+PUBLISHED_SECONDS = 60.0
+PUBLISHED = {
+    "published-u1": ("poisson-u1", GPHM(n=400, highest=20.0)),
+    "published-u2": ("poisson-u2", GPHM(n=900, highest=30.0, change_point=0.5)),
+    "published-u6": ("poisson-u6", GPHM(n=400, highest=20.0)),
+    "published-a1": ("allen-cahn-steady-1d", GPHM(n=400, highest=20.0)),
+}
+"""Entry of the catalogue, and the authors' settings for it."""
 
 
 def grid(problem: pde.Problem) -> np.ndarray[Any, Any]:
@@ -115,6 +127,27 @@ def _classical(problem: pde.Problem, exact: np.ndarray[Any, Any]) -> Record:
     }
 
 
+def published(name: str) -> Record:
+    """Error and seconds of `gp-hm` within its budget and of `gp`, at equal grids."""
+    entry, method = PUBLISHED[name]
+    problem = pde.catalogue(entry)
+    record: Record = {"problem": entry, "options": plain(method)}
+    for label, backend, budget in (
+        ("gp_hm", method, PUBLISHED_SECONDS),
+        ("gp", GP(resolution=method.n), None),
+    ):
+        solution = pde.solve(problem, backend, budget=budget, progress=False, throw=False)
+        assert solution.reference is not None
+        exact = np.asarray(solution.reference.values(grid(problem))).reshape(-1, 1)
+        record[label] = {
+            "status": solution.status.name,
+            "relative_l2": error(solution, exact),
+            "seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 2),
+            "steps": solution.provenance["steps"],
+        }
+    return record
+
+
 def calibration() -> Record:
     """u_xx = f with random u, known f and noisy observations of u instead of values at the ends."""
     x = pde.coordinates("x")
@@ -141,6 +174,10 @@ def calibration() -> Record:
 if __name__ == "__main__":
     run_cases(
         __doc__,
-        {**{name: functools.partial(run, name) for name in CASES}, "calibration": calibration},
+        {
+            **{name: functools.partial(run, name) for name in CASES},
+            **{name: functools.partial(published, name) for name in PUBLISHED},
+            "calibration": calibration,
+        },
         hidden=("runs", "options", "parameters", "problem"),
     )
