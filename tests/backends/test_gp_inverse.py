@@ -201,5 +201,5 @@ def test_intervals_cover_the_truth():
 
 @pytest.mark.slow
 def test_intervals_of_a_diffusivity_cover_the_truth_in_95_percent():
-    """Four hundred draws leave a standard deviation of 1.1 %."""
-    assert 0.92 < covered((heat(seed)[0], 0.5) for seed in range(400)) < 0.98
+    """Two hundred draws leave a standard deviation of 1.5 %."""
+    assert 0.91 < covered((heat(seed)[0], 0.5) for seed in range(200)) < 0.985

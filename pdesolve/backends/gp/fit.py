@@ -20,13 +20,11 @@ from ...declare import Observations, Problem
 from ...declare.domain import INITIAL, INSIDE, Array
 from ...residual.program import LoweredTerm, Program
 from .features import AxisFeatures, Line
-from .least_squares import least_squares
+from .least_squares import QUIET, least_squares
 from .parameters import rates, started, values
+from .prior import ridge
 from .rows import Column, Functions, Layout, Rows, moved
 from .spectrum import RESOLUTION, peaks
-
-QUIET = 1e-6
-"""Weight of observations beside equations."""
 
 _WORK = 1e9  # rows times squared columns that are cheap: more rows average the round-off of the data
 _MOST_ROWS = 20_000  # of a term, where as many are cheap
@@ -63,6 +61,7 @@ class Fit:
         data_level: `level` of u = 0.
         noise: of the observations, see `_weigh_observations`.
         parameters: the unknown ones, as they are held (`parameters`).
+        widths: of the prior (`prior`); empty where it is flat.
     """
 
     def __init__(
@@ -76,6 +75,7 @@ class Fit:
         """``resolution`` points on each of ``lines`` lines along an axis show the spectrum of residuals."""
         self.problem, self.program = problem, Program(problem)
         self.parameters = started(self.program.parameters)
+        self.widths = np.zeros(0)
         self._functions = [Functions.of(term, self.program.parameters) for term in self.program.terms]
         conditions = [term.term.condition for term in self.program.terms]
         self._observations = [c if isinstance(c, Observations) else None for c in conditions]
@@ -204,7 +204,7 @@ class Fit:
         before = float(np.linalg.norm(rows))
         if not before or not np.isfinite(jacobian).all():
             return 1.0 if before == before else math.nan
-        move, length = least_squares(jacobian, rows, self.coefficients), 1.0
+        move, length = least_squares(jacobian, rows, self.coefficients, ridge(self, jacobian)), 1.0
         while length > _SHORTEST:
             trial = self.coefficients + length * move
             after = float(np.linalg.norm(self.residual(trial)))

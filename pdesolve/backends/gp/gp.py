@@ -23,6 +23,7 @@ from .identification import identify
 from .marching import GPState, Marching, earlier, first_ends
 from .parameters import values
 from .posterior import Posterior
+from .prior import asks_for_more, choose_widths, widened
 from .rows import Functions, Layout
 from .separable import separable
 
@@ -60,7 +61,9 @@ class GP(Backend):
 
     Observations with noise are fitted as far as equations and conditions leave something open; the posterior
     covariance of the coefficients is that of `Solution.uncertainty`. Noise that is not stated is estimated
-    from the misfit. Time is then solved as a whole.
+    from the misfit. Time is then solved as a whole. Where much is left open (boundary values that nobody
+    measured), linear problems with stated noise take the prior's widths from the evidence of the observations
+    (`prior`), and more degrees where these ask for them.
 
     Unknown parameters are found along with the coefficients (`identification`), positive ones as logarithms;
     they have 95 % intervals from the posterior covariance (`posterior`). The observations alone determine
@@ -75,7 +78,8 @@ class GP(Backend):
 
     Sources: Fang et al., ICLR 2024 (arXiv 2311.04465): Gaussian processes with spectral mixtures on grids;
     Chen, Hosseini, Owhadi & Stuart, J. Comput. Phys. 447 (2021) 110668: Gauss-Newton for the posterior mean;
-    Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973) 413: parameters by elimination of the coefficients.
+    MacKay, Neural Computation 4 (1992) 415: widths by the evidence; Golub & Pereyra, SIAM J. Numer. Anal. 10
+    (1973) 413: parameters by elimination of the coefficients.
     """
 
     rtol: float = 1e-12
@@ -143,6 +147,7 @@ class GP(Backend):
             if layout.size > marching.most:
                 return self._too_large(state, layout)
             fit.use(layout, fit.layout.moved(fit.coefficients, layout))
+            choose_widths(fit)
         ratio = fit.step()
         state.steps += 1
         state.level = fit.level() / fit.data_level
@@ -155,6 +160,13 @@ class GP(Backend):
             return Progress(state.level, message=f"{self._in_words(fit)}, {state.stage}")
         aim = state.enough(self.rtol) if state.is_last else _AIM * self.rtol
         if state.level <= aim:
+            wider = widened(fit.layout)
+            if asks_for_more(fit) and wider.size <= marching.most:
+                fit.use(wider, fit.layout.moved(fit.coefficients, wider))
+                choose_widths(fit)
+                state.steps = 1
+                state.take()
+                return Progress(state.level, message=state.stage)
             return self._finish(state, Status.CONVERGED)
         if is_settled:
             state.steps = 0

@@ -14,7 +14,8 @@ import math
 import numpy as np
 
 from ...declare.domain import Array
-from .fit import QUIET, Fit
+from .fit import Fit
+from .least_squares import QUIET
 from .posterior import Sensitivity
 
 _SETTLED = 1e-3  # standard deviations: shorter steps change nothing

@@ -21,7 +21,8 @@ from ..base import Context
 from ..slabs import continued, during
 from .features import AxisFeatures
 from .field import FeatureField, SlabFeatureField, as_array, layout_of
-from .fit import QUIET, Fit, periodic_axes
+from .fit import Fit, periodic_axes
+from .least_squares import QUIET
 from .rows import Layout, needed
 from .separable import Separable
 from .sharpening import sharpened
@@ -40,7 +41,8 @@ class GPState:
 
     Attributes:
         lines: of each axis, frequencies and degrees (lines, 2), on the present slab of time.
-        misfit: of observations beside unknown parameters, relative to that of u = 0.
+        widths: of the prior, empty where it is flat.
+        misfit: of observations beside unknown parameters or a prior, relative to that of u = 0.
         level: the residual, relative to that of u = 0; best: the least so far; waited: cycles since then.
         steps: Newton steps on the present features; a cycle begins at 0.
         ends: times at which slabs end, the start and the end of the present one included; empty where time is
@@ -54,6 +56,7 @@ class GPState:
     coefficients: Array
     parameters: Array = field(default_factory=lambda: np.zeros(0))
     data_level: float = 1.0
+    widths: Array = field(default_factory=lambda: np.zeros(0))
     misfit: float = 0.0
     level: float = math.inf
     best: float = math.inf
@@ -73,7 +76,8 @@ class GPState:
         """What the fit has come to."""
         self.coefficients, self.parameters = self.fit.coefficients, self.fit.parameters
         self.data_level = self.fit.data_level
-        self.misfit = self.fit.misfit() if len(self.parameters) else 0.0
+        self.widths = self.fit.widths
+        self.misfit = self.fit.misfit() if len(self.parameters) or len(self.widths) else 0.0
         self.lines = [as_array(axis) for axis in self.fit.layout.axes]
 
     @property
@@ -92,7 +96,7 @@ class GPState:
         return max(self.level, *self.levels, 0.0)
 
     def enough(self, rtol: float) -> float:
-        """The level to reach: ``rtol``, and with unknown parameters what is nothing beside the noise."""
+        """The level to reach: ``rtol``; what is nothing beside noise where that moves the coefficients."""
         return max(rtol, QUIET * self.misfit)
 
     @property
@@ -172,6 +176,7 @@ class Marching:
             state.fit = self._fit(state)
             state.fit.use(layout_of(state.fit.problem, state.lines, state.symmetries), state.coefficients)
             state.fit.parameters, state.fit.data_level = state.parameters, state.data_level
+            state.fit.widths = state.widths
         return state.fit
 
     def halve(self, state: GPState) -> bool:

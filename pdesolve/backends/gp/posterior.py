@@ -1,6 +1,6 @@
 """Posterior covariance of the coefficients c and of the unknown parameters q, from noisy observations.
 
-Equations and conditions weigh so much beside observations (`fit.QUIET`) that they are constraints. Where they
+Equations and conditions weigh so much beside observations (`QUIET`) that they are constraints. Where they
 leave c open the data fix it; for the rest c follows q, with the response C = ∂c/∂q of the least-squares
 problem of all rows. Observed rows, in units of their noise, then move with q by
 
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from scipy import linalg, stats
 
 from ...declare.domain import Array
-from .fit import QUIET, Fit
-from .least_squares import response, with_ridge
+from .fit import Fit
+from .least_squares import QUIET, response, with_ridge
 from .parameters import values
+from .prior import ridge
 
 LEVEL = 0.95  # probability of the intervals
 _UNSEEN = 1e-7  # S relative to the sizes that cancel in it: below, the data do not see a parameter
@@ -89,7 +90,7 @@ class Posterior(NamedTuple):
             return None
         jacobian = fit.jacobian()
         sensitivity = Sensitivity.of(fit, jacobian)
-        inverse = _inverse(jacobian)
+        inverse = _inverse(jacobian, ridge(fit, jacobian))
         _, s, v, seen = sensitivity.decomposed()
         noise, left = fit.noise, math.inf
         if not noise:
@@ -118,9 +119,9 @@ class Posterior(NamedTuple):
         return {p.name: (low[k], high[k]) for k, p in enumerate(unknown)}
 
 
-def _inverse(jacobian: Array) -> Array:
-    """R⁻¹ of J = Q R, (p, p)."""
-    scale, stacked = with_ridge(jacobian)
+def _inverse(jacobian: Array, weights: Array | None) -> Array:
+    """R⁻¹ of J = Q R, J over the rows of the prior, (p, p)."""
+    scale, stacked = with_ridge(jacobian, weights)
     (r,) = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)
     p = len(scale)
     return np.asarray(linalg.solve_triangular(r[:p], np.eye(p), check_finite=False) / scale[:, None])
