@@ -95,9 +95,12 @@ def widened(layout: Layout) -> Layout:
 def choose_widths(fit: Fit) -> None:
     """Those of greatest evidence, for linear problems with stated noise and known parameters.
 
-    On features beyond some hundreds those found on fewer are kept.
+    On features beyond some hundreds those found on fewer are kept. Ordinary differential equations leave no
+    more numbers open than their order.
     """
-    if fit.noise and fit.is_linear and not len(fit.parameters) and fit.layout.size <= _WIDEST:
+    if not fit.noise or not fit.is_linear or len(fit.parameters) or len(fit.layout.axes) == 1:
+        return
+    if fit.layout.size <= _WIDEST:
         fit.widths = found_widths(fit, QUIET * fit.noise)
 
 
