@@ -15,6 +15,7 @@ BACKENDS = {
     "gp-hm": "pdesolve.backends.gp:GPHM",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
+    "teng": "pdesolve.backends.teng:TENG",
 }
 """Name and ``module:class`` of each backend."""
 

@@ -91,11 +91,14 @@ def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
     return tuple(sorted(set.intersection(*sets)))
 
 
-def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) -> Ansatz:
+def build_ansatz(
+    problem: Problem, exact: bool = True, carried: bool = False, at_start: bool = True
+) -> Ansatz:
     """Lift and factor of every unknown; with ``exact=False`` all but periodicity stays rows.
 
     ``carried``: the state at the start of time is no expression but a field that the model is added to, so
-    that lift and factor vanish there.
+    that lift and factor vanish there. ``at_start=False``: the state there is left open, for methods that
+    step through time.
     """
     periodic = common_periodic_axes(problem)
     trials: list[Trial] = []
@@ -110,7 +113,7 @@ def build_ansatz(problem: Problem, exact: bool = True, carried: bool = False) ->
             met = [_Check(points_on(p, problem), p.value) for p in parts if p.term in found.terms]
             names |= found.terms
         for group in _groups(problem, unknown) if exact else []:
-            if carried and group.is_time:
+            if group.is_time and (carried or not at_start):
                 continue
             candidate = _extend(trial, group, problem)
             if candidate.lift.count_ops() > _AFFORDABLE:

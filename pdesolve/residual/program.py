@@ -153,6 +153,11 @@ class LoweredTerm:
 class Program:
     """All residuals of a problem, lowered.
 
+    Args:
+        problem: the declaration.
+        terms: instead of all of the problem's own, for methods that minimise something else, such as what
+            one step in time leaves.
+
     Attributes:
         problem: the declaration.
         terms: one `LoweredTerm` for each equation and each condition on a part, in declared order.
@@ -160,10 +165,10 @@ class Program:
         parameters: the unknown parameters, in the order in which their values are passed.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, terms: Sequence[Term] | None = None) -> None:
         self.problem = problem
         self.parameters = problem.unknown_parameters
-        self.terms = tuple(self._lower(term) for term in problem.terms)
+        self.terms = tuple(self._lower(term) for term in (problem.terms if terms is None else terms))
         self.derivatives = tuple(sorted({d for term in self.terms for d in term.derivatives}))
 
     def _lower(self, term: Term) -> LoweredTerm:

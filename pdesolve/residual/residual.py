@@ -245,11 +245,17 @@ class Residual:
 
     def _group(self, g: int, batch: GroupBatch, tape: Tape | None = None) -> Tensor:
         """Residuals (m, n) of one group: its terms share the network's derivatives."""
-        wanted = self._wanted[g]
-        own = self.model.derivatives(batch.points, wanted, tape)
+        own = self.model.derivatives(batch.points, self._wanted[g], tape)
+        return self._pointwise(g, own, batch, tape)
+
+    def _pointwise(
+        self, g: int, derivatives: Sequence[Tensor], batch: GroupBatch, tape: Tape | None = None
+    ) -> Tensor:
+        """Residuals (m, n) of one group from the model's derivatives."""
+        own = list(derivatives)
         if len(batch.background):
             own = [a + b for a, b in zip(own, batch.background.unbind(0), strict=True)]
-        found = dict(zip(wanted, own, strict=True))
+        found = dict(zip(self._wanted[g], own, strict=True))
         coordinates, parameters = batch.points.unbind(1), self.model.parameter_values(tape)
         inputs = iter(batch.inputs.unbind(0))
         rows = [
@@ -276,6 +282,24 @@ class Residual:
         """Unweighted residuals of each group, each (m, n)."""
         with torch.no_grad():
             return self._with(theta, self._residuals, batch)  # type: ignore[no-any-return]
+
+    def tangent_values(self, theta: Tensor, move: Tensor, batch: Batch) -> list[Tensor]:
+        """`values` on the tangent plane at θ: of the field with D^α u = D^α u(θ) + ∂D^α u/∂θ · move.
+
+        Exact in ``move``, however long: only what terms make of the field is non-linear.
+        """
+
+        def on_plane(g: int, group: GroupBatch) -> Tensor:
+            def derivatives(at: Tensor) -> Tensor:
+                own = self._with(at, self.model.derivatives, group.points, self._wanted[g])
+                return torch.stack(own)
+
+            base, along = torch.func.jvp(derivatives, (theta,), (move,))
+            values: Tensor = self._with(theta, self._pointwise, g, list(base + along), group)
+            return values
+
+        with torch.no_grad():
+            return [on_plane(g, group) for g, group in enumerate(batch)]
 
     def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
         """Residuals (m, n) of one group at other points (n, d) of its region."""

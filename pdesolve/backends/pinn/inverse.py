@@ -38,7 +38,7 @@ from ...declare.errors import UndeterminedParameterError
 from ...declare.problem import Problem
 from ...residual.residual import Batch, Residual
 from ..base import Context
-from .objective import mean_squares
+from ...residual.objective import mean_squares
 
 if TYPE_CHECKING:
     from .pinn import PINN

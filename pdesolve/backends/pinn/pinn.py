@@ -49,7 +49,7 @@ from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
 from .network import pinn_network
-from .objective import NoObjective, ResidualObjective, mean_squares
+from ...residual.objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales

@@ -14,7 +14,7 @@ from ...residual.residual import Batch, Residual
 from ...solution.field import Field
 from ..base import Context
 from .formulation import Formulation
-from .objective import ResidualObjective
+from ...residual.objective import ResidualObjective
 from .samplers import PointSet
 
 

@@ -99,6 +99,12 @@ def box_features(domain: Domain, periodic: Sequence[int] = (), harmonics: int = 
     )
 
 
+def space_features(domain: Domain, periodic: Sequence[int] = (), harmonics: int = 1) -> Features:
+    """`box_features` of points (n, d) that do not look at time, the last of the coordinates."""
+    every = box_features(domain, periodic, harmonics)
+    return Features(every.scale[:-1], every.offset[:-1], every.waves)
+
+
 def fourier_of(features: Features, count: int, sigma: float, generator: torch.Generator) -> Features:
     """Random Fourier features cos(B z), sin(B z) of other features z, rows of B ~ N(0, σ²).
 

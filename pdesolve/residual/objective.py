@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...residual.residual import Batch, Residual
+from .residual import Batch, Residual
 
 
 class ResidualObjective:

@@ -1,0 +1,188 @@
+"""Neural time stepping: error at the final time and seconds, with the spectral backend beside it.
+
+    python -m pdesolve.benchmarks.teng --out benchmarks/results/teng.json
+    python -m pdesolve.benchmarks.teng --only heat burgers
+
+Errors are relative in L2 at the final time, against the exact solution or a spectral one of tolerance 1e-9.
+Seconds are those of set-up and solve, the first fit included. ``spectral`` is the loosest of the tolerances
+1e-3, 1e-4, … of that backend whose error is no larger. The ``published`` cases run the released form of the
+method with a tenth of its points, and the relatives on the same problem.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+import pdesolve as pde
+from pdesolve.backends.teng import TENG
+from pdesolve.benchmarks.records import Record, run_cases
+from pdesolve.checkpoint import plain
+
+SEEDS = (0, 1, 2)
+POINTS = {1: 2000, 2: 128}  # along each axis, for errors
+
+
+def on_torus(name: str, T: float) -> Callable[[], pde.Problem]:
+    """A problem of the catalogue."""
+    return lambda: pde.catalogue(name, T=T)
+
+
+def on_square(reaction: bool) -> pde.Problem:
+    """Heat or Allen-Cahn with Dirichlet data on the unit square, made so that a given field is exact."""
+    x, y, t = pde.coordinates("x y t")
+    u = pde.unknown("u", x, y, t)
+    diffusivity = sp.Rational(1, 100) if reaction else sp.Rational(1, 10)
+    equation = u.diff(t) - diffusivity * (u.diff(x, 2) + u.diff(y, 2)) - (u - u**3 if reaction else 0)
+    domain = pde.Box((x, 0, 1), (y, 0, 1)) * pde.Time(t, 0, 1)
+    problem = pde.Problem("square", [equation], domain, [pde.Initial(u, 0), pde.Dirichlet(u, 0)])
+    return problem.manufacture(u=sp.exp(-t) * sp.sin(2 * x + y) + sp.cos(x - 3 * y * t) / 2)
+
+
+def on_line(burgers: bool) -> pde.Problem:
+    """The one-dimensional problems of Berman & Peherstorfer, NeurIPS 2023, periodic, to T = 4."""
+    x, t = pde.coordinates("x t")
+    u = pde.unknown("u", x, t)
+    if burgers:
+        start = (1 - x**2) * sp.exp(-30 * (x + sp.Rational(1, 2)) ** 2)
+        equation = u.diff(t) + u * u.diff(x) - sp.Rational(1, 1000) * u.diff(x, 2)
+        domain = pde.Interval(x, -1, 1)
+    else:
+        bumps = ((-23.5, sp.pi / 2, -1), (-27.0, 4.2, 1), (-38.0, 5.4, 1))
+        start = sp.tanh(2 * sp.sin(x)) / 3 + sum(s * sp.exp(a * (x - c) ** 2) for a, c, s in bumps)
+        equation = u.diff(t) - sp.Rational(1, 200) * u.diff(x, 2) - u + u**3
+        domain = pde.Interval(x, 0, 2 * sp.pi)
+    conditions = [pde.Initial(u, start), pde.Periodic(u)]
+    return pde.Problem("line", [equation], domain * pde.Time(t, 0, 4), conditions)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem, options, and the error and seconds asked for."""
+
+    problem: Callable[[], pde.Problem]
+    asked: float
+    within: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = SEEDS
+
+
+WIDE = {"width": 20, "harmonics": 4}
+RELEASED = {"points": 80, "rtol": 1e-6}
+
+CASES = {
+    "heat": Case(on_torus("heat-2d", 4), 1e-7, 120.0, {"rtol": 1e-7}),
+    "allen-cahn-1": Case(on_torus("allen-cahn-2d", 1), 1e-6, 300.0),
+    "allen-cahn-4": Case(on_torus("allen-cahn-2d", 4), 1e-5, 1200.0, {"width": 20}, (0,)),
+    "burgers-1": Case(on_torus("burgers-2d", 1), 1e-5, 300.0, WIDE),
+    "burgers-4": Case(on_torus("burgers-2d", 4), 1e-4, 1200.0, {**WIDE, "rtol": 3e-5}, (0,)),
+    "square-heat": Case(functools.partial(on_square, False), 1e-6, 120.0),
+    "square-allen-cahn": Case(functools.partial(on_square, True), 1e-6, 120.0),
+    "line-allen-cahn": Case(functools.partial(on_line, False), 1.66e-5, 776.0, {"harmonics": 4}),
+    "line-burgers": Case(functools.partial(on_line, True), 6.07e-5, 2378.0, {"harmonics": 4}),
+    "published-heun": Case(
+        on_torus("heat-2d", 0.5),
+        5.4e-7,
+        0.0,
+        {"published": "teng", "scheme": "heun", "dt": 0.005, **RELEASED},
+        (0,),
+    ),
+    "published-tdvp": Case(
+        on_torus("heat-2d", 0.5),
+        0.0,
+        0.0,
+        {"published": "tdvp", "scheme": "rk4", "dt": 0.01, **RELEASED},
+        (0,),
+    ),
+    "published-rsng": Case(
+        on_torus("heat-2d", 0.5),
+        0.0,
+        0.0,
+        {"published": "rsng", "scheme": "rk4", "dt": 0.01, "subset": 300, "cut_off": 1e-6, **RELEASED},
+        (0,),
+    ),
+    "published-obti": Case(
+        on_torus("heat-2d", 0.5),
+        0.0,
+        0.0,
+        {"published": "obti", "scheme": "heun", "dt": 0.05, **RELEASED},
+        (0,),
+    ),
+}
+
+
+def at_the_end(problem: pde.Problem) -> np.ndarray[Any, Any]:
+    """A grid at the final time."""
+    *space, (_, end) = problem.domain.bounds.tolist()
+    columns = [np.linspace(lower, upper, POINTS[len(space)]) for lower, upper in space]
+    points = np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
+    return np.column_stack([points, np.full(len(points), end)])
+
+
+def exact(problem: pde.Problem) -> np.ndarray[Any, Any]:
+    """The solution at the end."""
+    points = at_the_end(problem)
+    if problem.reference is not None and problem.reference.expressions is not None:
+        expression = problem.substitute(sp.sympify(problem.reference.expressions[0]))
+        return np.asarray(sp.lambdify(problem.coordinates, expression, "numpy")(*points.T))
+    return pde.solve(problem, "spectral", rtol=1e-9, progress=False)(points)[:, 0]
+
+
+def run(name: str) -> Record:
+    """Errors and seconds of every seed, and their medians; those of the spectral backend."""
+    case = CASES[name]
+    problem = case.problem()
+    known, backend = exact(problem), TENG(**case.options)
+    unaided = problem.replace(reference=None)
+    runs = []
+    for seed in case.seeds:
+        solution = pde.solve(unaided, backend, seed=seed, progress=False, throw=False)
+        runs.append(
+            {
+                "seed": seed,
+                "status": solution.status.name,
+                "message": solution.message,
+                "relative_l2": error(solution, known),
+                "seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 1),
+            }
+        )
+    reached = statistics.median(r["relative_l2"] for r in runs)
+    return {
+        "options": plain(backend),
+        "asked": case.asked,
+        "within": case.within,
+        "relative_l2": reached,
+        "seconds": statistics.median(r["seconds"] for r in runs),
+        **classical(unaided, known, reached),
+        "runs": runs,
+    }
+
+
+def error(solution: pde.Solution, known: np.ndarray[Any, Any]) -> float:
+    """Relative in L2 at the end; NaN where the run did not come so far."""
+    found = solution(at_the_end(solution.problem))[:, 0]
+    return float(np.linalg.norm(found - known) / np.linalg.norm(known))
+
+
+def classical(problem: pde.Problem, known: np.ndarray[Any, Any], reached: float) -> Record:
+    """The spectral backend at the loosest tolerance that is as exact."""
+    for digits in range(3, 10):
+        solution = pde.solve(problem, "spectral", rtol=10.0**-digits, progress=False, throw=False)
+        found = error(solution, known)
+        if found <= reached:
+            break
+    return {
+        "spectral_rtol": 10.0**-digits,
+        "spectral_relative_l2": found,
+        "spectral_seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 2),
+    }
+
+
+if __name__ == "__main__":
+    run_cases(__doc__, {name: functools.partial(run, name) for name in CASES}, hidden=("runs", "options"))

@@ -1,0 +1,136 @@
+"""A problem as u_t = f(x, t, u, u_x, …): its equations solved for the time derivatives, in symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from ...declare import Dirichlet, Initial, Neumann, Periodic, Problem, Robin, unknown
+from ...declare.conditions import BoundaryCondition, Condition
+
+_KNOWN = (Initial, Dirichlet, Neumann, Robin, Periodic)
+
+
+class NotAnEvolution(ValueError):
+    """The equations cannot be stepped through time; the text is a reason for `Backend.supports`."""
+
+
+def first_order(problem: Problem) -> Problem:
+    """The same problem without second time derivatives: each such unknown is followed by its rate, ``u_t``.
+
+    Boundary data of u give those of u_t by differentiation in time.
+
+    Raises:
+        NotAnEvolution: derivatives in time are of third or higher order, or mixed ones of second order; data
+            that must be differentiated are functions of points.
+    """
+    second = [u for u in problem.unknowns if problem.time_order(u) == 2]
+    for u in problem.unknowns:
+        if problem.time_order(u) > 2:
+            raise NotAnEvolution(f"{u.func.__name__} has a time derivative of order {problem.time_order(u)}")
+    if not second:
+        return problem
+    t = problem.coordinates[-1]
+    rates = {u: unknown(f"{u.func.__name__}_t", *problem.coordinates) for u in second}
+    equations = {name: _with_rates(problem, e, rates) for name, e in problem.equations.items()}
+    equations |= {f"rate of {u.func.__name__}": u.diff(t) - rate for u, rate in rates.items()}
+    conditions = [c for condition in problem.conditions for c in _conditions(condition, rates, t)]
+    return problem.replace(equations=equations, conditions=conditions, unknowns=(), reference=None)
+
+
+def _with_rates(problem: Problem, expression: sp.Expr, rates: dict[sp.Expr, sp.Expr]) -> sp.Expr:
+    """The equation with u_t written as the rate, u_tt as its derivative."""
+    t = problem.coordinates[-1]
+    found = problem.derivatives(expression)
+    replace = {}
+    for node, (k, index) in found.items():
+        u = problem.unknowns[k]
+        if u in rates and index[-1]:
+            if index[-1] == 2 and any(index[:-1]):
+                raise NotAnEvolution(f"the mixed derivative {node} cannot be solved for")
+            replace[node] = (
+                rates[u].diff(
+                    *((x, n) for x, n in zip(problem.coordinates, index, strict=True) if n and x != t)
+                )
+                if any(index[:-1])
+                else rates[u]
+            )
+            if index[-1] == 2:
+                replace[node] = rates[u].diff(t)
+    return expression.xreplace(replace)
+
+
+def _conditions(condition: Condition, rates: dict[sp.Expr, sp.Expr], t: sp.Symbol) -> Iterator[Condition]:
+    """A condition of the problem of first order, and what follows from it for the rate."""
+    from dataclasses import replace
+
+    rate = rates.get(condition.unknown)
+    if isinstance(condition, Initial) and condition.order == 1:
+        assert rate is not None
+        yield Initial(rate, condition.value)
+        return
+    yield condition
+    if rate is None or isinstance(condition, Initial):
+        return
+    if isinstance(condition, Periodic):
+        yield replace(condition, unknown=rate)
+    elif isinstance(condition, BoundaryCondition):
+        if not isinstance(condition.value, sp.Expr):
+            raise NotAnEvolution(
+                f"data of {condition.unknown.func.__name__} on the boundary are a function of points, and "
+                "those of its rate are their time derivative: give an expression"
+            )
+        yield replace(condition, unknown=rate, value=condition.value.diff(t))
+
+
+def rates(problem: Problem) -> list[sp.Expr]:
+    """f for each unknown of a problem of first order in time, known parameters put in.
+
+    Raises:
+        NotAnEvolution: an unknown has no time derivative, or the equations cannot be solved for them.
+    """
+    names, count = problem.unknown_names, len(problem.unknowns)
+    for name, u in zip(names, problem.unknowns, strict=True):
+        if problem.time_order(u) == 0:
+            raise NotAnEvolution(f"no equation holds a time derivative of {name}")
+    expressions = [term.expression for term in problem.terms if term.is_equation]
+    velocities = [sp.Dummy(f"{name}_t") for name in names]
+    lowered = []
+    for e in expressions:
+        replace = {}
+        for node, (k, index) in problem.derivatives(e).items():
+            if index[-1]:
+                if any(index[:-1]):
+                    raise NotAnEvolution(f"the time derivative {node} has space derivatives too")
+                replace[node] = velocities[k]
+        lowered.append(e.xreplace(replace))
+    mass = sp.Matrix([[sp.diff(e, v) for v in velocities] for e in lowered])
+    if mass.free_symbols & set(velocities):
+        raise NotAnEvolution("the equations are not linear in the time derivatives")
+    if mass.rows != count or sp.simplify(mass.det()) == 0:
+        raise NotAnEvolution("the equations cannot be solved for all time derivatives")
+    at_rest = sp.Matrix([e.xreplace(dict.fromkeys(velocities, sp.Integer(0))) for e in lowered])
+    return [sp.expand(rate) for rate in -(mass.inv() * at_rest)]
+
+
+def reasons(problem: Problem) -> list[str]:
+    """Why the problem cannot be stepped through time; empty where it can."""
+    if problem.domain.time is None:
+        return ["it has no time to step through"]
+    if problem.unknown_parameters:
+        return ["it does not identify unknown parameters"]
+    others = {type(c).__name__ for c in problem.conditions if not isinstance(c, _KNOWN)}
+    if others:
+        return [f"a step in time cannot impose {', '.join(sorted(others))}"]
+    try:
+        evolution = first_order(problem)
+        rates(evolution)
+    except NotAnEvolution as error:
+        return [str(error)]
+    given = {c.unknown for c in evolution.of_type(Initial)}
+    return [
+        f"{name} has no initial condition"
+        for name, u in zip(evolution.unknown_names, evolution.unknowns, strict=True)
+        if u not in given
+    ]
