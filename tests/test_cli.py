@@ -448,7 +448,7 @@ def test_backends() -> None:
     result = run("backends", "--json")
     assert result.exit_code == 0, result.output
     rows = {row["name"]: row for row in last_line(result.stdout)["backends"]}
-    assert set(rows) == {"fem", "gp", "gp-hm", "pinn", "spectral"}
+    assert set(rows) == {"fem", "gp", "gp-hm", "pinn", "spectral", "teng"}
     assert rows["pinn"]["capabilities"]["stochastic"] is True
     assert "spectral" in run("backends").stdout
 

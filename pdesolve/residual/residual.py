@@ -294,7 +294,8 @@ class Residual:
                 own = self._with(at, self.model.derivatives, group.points, self._wanted[g])
                 return torch.stack(own)
 
-            base, along = torch.func.jvp(derivatives, (theta,), (move,))
+            found: Any = torch.func.jvp(derivatives, (theta,), (move,))
+            base, along = found
             values: Tensor = self._with(theta, self._pointwise, g, list(base + along), group)
             return values
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...residual.objective import mean_squares
 from ...residual.program import derivative_name
 from ...residual.residual import Batch, Residual
 from ...solution.finding import Finding
 from .inverse import Evidence, observed
-from ...residual.objective import mean_squares
 
 OVERFITTED = 5.0  # held-out over training mean square: Dai et al.'s rule for TINN
 _FLAT = 0.9  # of the least mean square so far, which a last third that moves falls below

@@ -36,9 +36,9 @@ from ...declare.conditions import Observations
 from ...declare.domain import Array
 from ...declare.errors import UndeterminedParameterError
 from ...declare.problem import Problem
+from ...residual.objective import mean_squares
 from ...residual.residual import Batch, Residual
 from ..base import Context
-from ...residual.objective import mean_squares
 
 if TYPE_CHECKING:
     from .pinn import PINN

@@ -31,6 +31,7 @@ from ...residual.jets import unruled
 from ...residual.model import Model
 from ...residual.networks.maker import LINEAR, NETWORKS
 from ...residual.networks.parallel import parallel
+from ...residual.objective import NoObjective, ResidualObjective, mean_squares
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...residual.symmetry import Parity, in_words, parities
@@ -49,7 +50,6 @@ from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
 from .network import pinn_network
-from ...residual.objective import NoObjective, ResidualObjective, mean_squares
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ...declare import Problem
 from ...optimize import FirstOrderState
+from ...residual.objective import ResidualObjective
 from ...residual.residual import Batch, Residual
 from ...solution.field import Field
 from ..base import Context
 from .formulation import Formulation
-from ...residual.objective import ResidualObjective
 from .samplers import PointSet
 
 

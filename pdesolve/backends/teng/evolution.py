@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import sympy as sp
 
 from ...declare import Dirichlet, Initial, Neumann, Periodic, Problem, Robin, unknown
-from ...declare.conditions import BoundaryCondition, Condition
+from ...declare.conditions import Condition
 
 _KNOWN = (Initial, Dirichlet, Neumann, Robin, Periodic)
 
@@ -19,11 +20,10 @@ class NotAnEvolution(ValueError):
 def first_order(problem: Problem) -> Problem:
     """The same problem without second time derivatives: each such unknown is followed by its rate, ``u_t``.
 
-    Boundary data of u give those of u_t by differentiation in time.
+    The rate keeps to the boundary data of u through the equations u - c u_t = g of the stages.
 
     Raises:
-        NotAnEvolution: derivatives in time are of third or higher order, or mixed ones of second order; data
-            that must be differentiated are functions of points.
+        NotAnEvolution: derivatives in time are of third or higher order, or mixed ones of second order.
     """
     second = [u for u in problem.unknowns if problem.time_order(u) == 2]
     for u in problem.unknowns:
@@ -35,53 +35,34 @@ def first_order(problem: Problem) -> Problem:
     rates = {u: unknown(f"{u.func.__name__}_t", *problem.coordinates) for u in second}
     equations = {name: _with_rates(problem, e, rates) for name, e in problem.equations.items()}
     equations |= {f"rate of {u.func.__name__}": u.diff(t) - rate for u, rate in rates.items()}
-    conditions = [c for condition in problem.conditions for c in _conditions(condition, rates, t)]
+    conditions = [c for condition in problem.conditions for c in _conditions(condition, rates)]
     return problem.replace(equations=equations, conditions=conditions, unknowns=(), reference=None)
 
 
 def _with_rates(problem: Problem, expression: sp.Expr, rates: dict[sp.Expr, sp.Expr]) -> sp.Expr:
     """The equation with u_t written as the rate, u_tt as its derivative."""
-    t = problem.coordinates[-1]
-    found = problem.derivatives(expression)
-    replace = {}
-    for node, (k, index) in found.items():
-        u = problem.unknowns[k]
-        if u in rates and index[-1]:
-            if index[-1] == 2 and any(index[:-1]):
-                raise NotAnEvolution(f"the mixed derivative {node} cannot be solved for")
-            replace[node] = (
-                rates[u].diff(
-                    *((x, n) for x, n in zip(problem.coordinates, index, strict=True) if n and x != t)
-                )
-                if any(index[:-1])
-                else rates[u]
-            )
-            if index[-1] == 2:
-                replace[node] = rates[u].diff(t)
-    return expression.xreplace(replace)
+    put = {}
+    for node, (k, index) in problem.derivatives(expression).items():
+        rate, *in_space = rates.get(problem.unknowns[k]), *index[:-1]
+        if rate is None or not index[-1]:
+            continue
+        if index[-1] == 2 and any(in_space):
+            raise NotAnEvolution(f"the mixed derivative {node} cannot be solved for")
+        orders = [(x, n) for x, n in zip(problem.coordinates, (*in_space, index[-1] - 1), strict=True) if n]
+        put[node] = rate.diff(*orders) if orders else rate
+    return expression.xreplace(put)
 
 
-def _conditions(condition: Condition, rates: dict[sp.Expr, sp.Expr], t: sp.Symbol) -> Iterator[Condition]:
-    """A condition of the problem of first order, and what follows from it for the rate."""
-    from dataclasses import replace
-
+def _conditions(condition: Condition, rates: dict[sp.Expr, sp.Expr]) -> Iterator[Condition]:
+    """A condition of the problem of first order, and the periodicity of the rate."""
     rate = rates.get(condition.unknown)
     if isinstance(condition, Initial) and condition.order == 1:
         assert rate is not None
         yield Initial(rate, condition.value)
         return
     yield condition
-    if rate is None or isinstance(condition, Initial):
-        return
-    if isinstance(condition, Periodic):
+    if rate is not None and isinstance(condition, Periodic):
         yield replace(condition, unknown=rate)
-    elif isinstance(condition, BoundaryCondition):
-        if not isinstance(condition.value, sp.Expr):
-            raise NotAnEvolution(
-                f"data of {condition.unknown.func.__name__} on the boundary are a function of points, and "
-                "those of its rate are their time derivative: give an expression"
-            )
-        yield replace(condition, unknown=rate, value=condition.value.diff(t))
 
 
 def rates(problem: Problem) -> list[sp.Expr]:
@@ -98,13 +79,13 @@ def rates(problem: Problem) -> list[sp.Expr]:
     velocities = [sp.Dummy(f"{name}_t") for name in names]
     lowered = []
     for e in expressions:
-        replace = {}
+        put = {}
         for node, (k, index) in problem.derivatives(e).items():
             if index[-1]:
                 if any(index[:-1]):
                     raise NotAnEvolution(f"the time derivative {node} has space derivatives too")
-                replace[node] = velocities[k]
-        lowered.append(e.xreplace(replace))
+                put[node] = velocities[k]
+        lowered.append(e.xreplace(put))
     mass = sp.Matrix([[sp.diff(e, v) for v in velocities] for e in lowered])
     if mass.free_symbols & set(velocities):
         raise NotAnEvolution("the equations are not linear in the time derivatives")

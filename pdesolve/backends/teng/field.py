@@ -54,9 +54,11 @@ class TrajectoryField(Field):
     def _network(self, node: int, points: Array, wanted: Sequence[Derivative]) -> Array:
         """Space derivatives (wanted, n) at the time of a step."""
         at = np.column_stack([points[:, :-1], np.full(len(points), self._times[node])])
-        theta, pieces = torch.as_tensor(self._thetas[node]), []
-        for chunk in torch.split(self._residual.tensor(at), _CHUNK):
-            pieces.append(torch.stack(self._residual.derivatives(theta, chunk, wanted)))
+        theta = torch.as_tensor(self._thetas[node])
+        pieces = [
+            torch.stack(self._residual.derivatives(theta, chunk, tuple(wanted)))
+            for chunk in torch.split(self._residual.tensor(at), _CHUNK)
+        ]
         return torch.cat(pieces, dim=1).numpy()
 
     def arrays(self) -> dict[str, Array]:

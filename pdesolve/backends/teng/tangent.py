@@ -12,7 +12,7 @@ class TangentPlane:
     """min_η |J η + r|² + (ε |J|)² |η|² by one QR factorisation.
 
     The singular values of a network's Jacobian fall over more than ten decades; ε says below which share of
-    its norm they count as zero. Normal equations would lose all below 1e-8.
+    its norm they are damped. Normal equations would lose all below 1e-8.
     """
 
     def __init__(self, jacobian: Tensor, cut_off: float) -> None:

@@ -11,32 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...declare import Initial, Problem
+from ...declare import Problem
 from ...declare.domain import Array
 from ...optimize import GaussNewton
 from ...optimize.gauss_newton import GaussNewtonState
 from ...residual.activations import ACTIVATIONS
-from ...residual.ansatz import build_ansatz
-from ...residual.model import Model
-from ...residual.program import Program
-from ...residual.residual import Residual
-from ...residual.symmetry import Parity, in_words, parities
+from ...residual.symmetry import in_words
 from ...solution.field import Field
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
-from .evolution import first_order, rates, reasons
+from .evolution import reasons
 from .field import TrajectoryField
-from .initial import DATA_WEIGHT, RATE_WEIGHT, initial_data, initial_rates, with_companions
-from .network import heads_of, state_network
-from .nodes import Nodes, box_nodes, region_nodes, wanted_counts
+from .network import heads_of
 from .published import METHODS, Published
 from .rows import Rows
 from .schemes import SCHEMES, Scheme
+from .space import Shape, Space
 from .step import fit, stages
 
-_FIRST_COUNT = 16  # points along an axis before the data ask for more
-_MOST_COUNT = 512
-_POINTS_PER_PARAMETER = 1.5  # at least: with fewer the network hides what it misses between them
 _ROUGH = 1e-3  # misfit at which the first fit has done with rates
 _BATCH = 10  # steps of the first fit between two reports
 _STALLED = 0.5  # of the misfit 50 steps ago: a first fit that is above is over
@@ -55,8 +47,9 @@ class TENGState:
     """The network through time.
 
     Attributes:
-        theta: parameters now; with ``outputs`` outputs while the first fit holds rates too.
-        times, thetas: the states so far, empty during the first fit.
+        with_rates: whether the network still holds the rates of the data, too.
+        times: of the states so far; empty during the first fit.
+        thetas: their parameters; of the first fit the present ones.
         step: the next step in time.
         carried: what the last fit left at the nodes, (unknowns, n).
         counts: points along each axis.
@@ -66,28 +59,32 @@ class TENGState:
         optimizer: of the first fit.
     """
 
-    theta: Tensor
     counts: tuple[int, ...]
-    outputs: int
+    with_rates: bool
     step: float = 0.0
     damping: float = 1e-10
     times: list[float] = field(default_factory=list)
-    thetas: list[Tensor] = field(default_factory=list)
+    thetas: list[Tensor] = field(default_factory=list)  # a list, as their size changes after the first fit
     misfits: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=lambda: [0.0, 0.0])
     carried: Tensor | None = None
     optimizer: GaussNewtonState | None = None
-    problem: Problem = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+    space: Space = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     rows: Rows = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+
+    @property
+    def theta(self) -> Tensor:
+        """Parameters now, (p,)."""
+        return self.thetas[-1]
 
 
 @dataclass(frozen=True)
 class TENG(Backend):
     """A network of space whose parameters are stepped through time by natural gradients.
 
-    The equations u_t = f(x, t, u, u_x, …), solved for u_t in symbols, are stepped by a Runge-Kutta scheme whose
-    stages lie on the tangent plane of the network at the present parameters, u_θ + J η. What the step
+    The equations u_t = f(x, t, u, u_x, …), solved for u_t in symbols, are stepped by a Runge-Kutta scheme
+    whose stages lie on the tangent plane of the network at the present parameters, u_θ + J η. What the step
     aims at is a target in u-space, to which the parameters are fitted by damped Gauss-Newton steps, natural
     gradients of ∫ (u_θ - target)² dx. Nothing is trained over all of time.
 
@@ -100,22 +97,23 @@ class TENG(Backend):
             in through ``harmonics`` waves, exactly.
         points: points along an axis; None takes what the spectrum of the solution asks for, as it evolves. On
             shapes and meshes: points in all, 2,000 by default.
-        cut_off: share of the Jacobian's norm below which singular values count as zero.
+        cut_off: share of the Jacobian's norm below which singular values are damped away.
         symmetry: take on the reflections that leave the problem as it is (`pdesolve.residual.symmetry`).
-        published: None, or a form as its authors gave it, with an explicit ``scheme`` and ``dt``: "teng", "tdvp",
-            "rsng" or "obti" (`pdesolve.backends.teng.published`). ``points`` must resolve the whole run.
+        published: None, or a form as its authors gave it, with an explicit ``scheme`` and ``dt``: "teng",
+            "tdvp", "rsng" or "obti" (`pdesolve.backends.teng.published`). ``points`` must resolve the whole
+            run.
         subset: parameters that move at a time, in "teng" and "rsng".
 
     Periodic and Dirichlet conditions hold exactly at all times, others as weighted rows of every stage and
     fit. Second time derivatives are written as a system of first order.
 
-    Good values: the defaults for smooth fields; ``width=24`` to 30 for fronts in two dimensions. A step costs
-    some ten factorisations of a matrix of as many columns as there are parameters (`depth` 3 of `width` 20 has
-    about 1,000). ``rtol=1e-4`` halves the time.
+    Good values: the defaults for smooth fields; ``width=20, harmonics=4`` for fronts in two dimensions. A
+    step costs some ten factorisations of a matrix of as many columns as there are parameters (3 layers of 16
+    have about 700). ``rtol=1e-4`` halves the time.
 
     Sources: Chen, McCarran, Vizcaino, Soljačić & Luo, ICML 2024 (PMLR 235, arXiv 2404.10771): targets in
-    u-space, fitted by repeated natural gradients; Lubich & Nick, arXiv 2501.12118: implicit stages by regularised
-    Gauss-Newton.
+    u-space, fitted by repeated natural gradients; Lubich & Nick, arXiv 2501.12118: implicit stages by
+    regularised Gauss-Newton.
     """
 
     scheme: str = "esdirk4"
@@ -174,163 +172,79 @@ class TENG(Backend):
         found = reasons(problem)
         if found or self.published is None:
             return found
-        ansatz = build_ansatz(first_order(problem), at_start=False)
-        return [
-            f"{self.published} in its published form has no rows for {term.name}"
-            for term in first_order(problem).terms
-            if not (term.is_equation or isinstance(term.condition, Initial) or ansatz.is_exact(term))
-        ]
+        left = self._space(problem, Context()).open_conditions()
+        return [f"in its published form it has no rows for {name}" for name in left]
 
     def start(self, problem: Problem, context: Context) -> TENGState:
-        evolution = first_order(problem)
-        counts = self._first_counts(evolution)
-        outputs = len(evolution.unknowns)
-        if initial_rates(evolution, rates(evolution)) is not None:
-            outputs *= 2
-        state = TENGState(torch.zeros(0), counts, outputs, problem=evolution, context=context)
-        state.rows = self._rows(state)
-        state.theta = state.rows.fit.start()
+        space = self._space(problem, context)
+        counts = space.first_counts()
+        state = TENGState(counts, space.has_rates, space=space, context=context)
+        state.rows = space.rows(counts, space.has_rates)
+        state.thetas = [state.rows.fit.start()]
         return state
 
     def advance(self, state: TENGState) -> Progress:
         """Some steps of the first fit, or one step in time."""
+        self._follow(state)
         if not state.times:
             return self._begin(state)
         return self._march(state) if self.published is None else self._march_as_published(state)
 
     def field(self, state: TENGState) -> Field:
-        problem, count = state.problem, len(state.problem.unknowns)
-        start, end = problem.domain.bounds[-1].tolist()
-        residual = self._residual(problem, state.context)
+        self._follow(state)
+        start, end = state.space.span
         if state.times:
             thetas, times = torch.stack(state.thetas).numpy(), np.array(state.times)
         else:
-            thetas = heads_of(state.theta, self.width, state.outputs, count)[None].numpy()
+            had = state.space.outputs * (2 if state.with_rates else 1)
+            thetas = heads_of(state.theta, self.width, had, state.space.outputs)[None].numpy()
             times = np.array([start])
-        return TrajectoryField(residual, times, thetas, end)
+        return TrajectoryField(state.space.residual(), times, thetas, end)
 
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
-        evolution = first_order(problem)
-        residual = self._residual(evolution, Context())
-        return TrajectoryField(
-            residual, arrays["times"], arrays["theta"], float(problem.domain.bounds[-1, 1])
-        )
+        space = self._space(problem, Context())
+        return TrajectoryField(space.residual(), arrays["times"], arrays["theta"], space.span[1])
 
     def error_estimate(self, state: TENGState) -> float | None:
-        """Misfit of the first fit, time errors and misfits, summed up; None before the end of time.
+        """Time errors, summed up, and the largest misfit; None before the end of time.
 
-        Not a bound: unstable problems let errors grow, diffusive ones let them decay.
+        No bound: unstable problems let errors grow, diffusive ones let them decay.
         """
-        if self.published is not None or not state.times or state.times[-1] < self._final(state):
-            return None
-        return sum(state.errors)
+        is_over = bool(state.times) and state.times[-1] >= state.space.span[1]
+        return sum(state.errors) if is_over and self.published is None else None
 
     def describe(self, state: TENGState) -> str:
         chosen = f"{state.rows.size} parameters, {len(state.rows.nodes.points)} points of space"
-        symmetries = in_words(state.problem, self._symmetries(state.problem))
+        symmetries = in_words(state.space.problem, state.space.symmetries)
         return f"{chosen}; {symmetries}" if symmetries else chosen
 
     def diagnose(self, state: TENGState) -> str:
         at = f"the step from t = {state.times[-1]:.6g}" if state.times else "the first fit"
-        return f"{', '.join(state.problem.equations)}: {at}"
+        return f"{', '.join(state.space.problem.equations)}: {at}"
 
     # -- set-up ------------------------------------------------------------------------------------
 
-    def _symmetries(self, problem: Problem) -> dict[int, Parity]:
-        return parities(problem) if self.symmetry else {}
-
-    def _model(self, problem: Problem, context: Context, outputs: int) -> Model:
-        """The network in its ansatz; with companions where there are more outputs than unknowns."""
-        declared = problem if outputs == len(problem.unknowns) else with_companions(problem)
-        ansatz = build_ansatz(declared, at_start=False)
-        network = state_network(
-            problem,
-            outputs,
-            context.generator(0),
-            ansatz.periodic,
-            self._symmetries(problem),
-            self.width,
-            self.depth,
-            self.activation,
-            self.harmonics,
-        )
-        return Model(Program(declared), network, ansatz)
-
-    def _residual(self, problem: Problem, context: Context) -> Residual:
-        """Evaluates the unknowns."""
-        return Residual(Program(problem, []), self._model(problem, context, len(problem.unknowns)))
-
-    def _nodes(self, problem: Problem, counts: tuple[int, ...]) -> Nodes:
-        if not problem.domain.is_box:
-            return region_nodes(problem, counts[0])
-        periodic = build_ansatz(problem, at_start=False).periodic
-        return box_nodes(problem, counts, periodic, self._symmetries(problem))
-
-    def _first_counts(self, problem: Problem) -> tuple[int, ...]:
-        """Points that resolve the initial data and their rates."""
-        if not problem.domain.is_box:
-            return (self.points or 2000,)
-        axes = len(problem.domain.space)
-        if self.points is not None:
-            return (self.points + self.points % 2,) * axes
-        known = initial_data(problem) + (initial_rates(problem, rates(problem)) or [])
-        model = self._model(problem, Context(), len(problem.unknowns))
-        needed = _POINTS_PER_PARAMETER * sum(p.numel() for p in model.parameters())
-        counts: tuple[int, ...] = (_FIRST_COUNT,) * axes
-        while True:
-            nodes = self._nodes(problem, counts)
-            start = np.full(len(nodes.points), problem.domain.bounds[-1, 0])
-            values = np.stack([f(np.column_stack([nodes.points, start])) for f in known])
-            wanted = self._wanted(problem, values, counts)
-            if wanted != counts:
-                counts = wanted
-            elif len(nodes.points) < needed and min(counts) < _MOST_COUNT:
-                counts = tuple(count + 2 for count in counts)
-            else:
-                return counts
-
-    def _wanted(self, problem: Problem, values: Array, counts: tuple[int, ...]) -> tuple[int, ...]:
-        periodic = build_ansatz(problem, at_start=False).periodic
-        found = wanted_counts(values, counts, periodic, self._symmetries(problem), self.rtol)
-        return tuple(max(count, min(new, _MOST_COUNT)) for count, new in zip(counts, found, strict=True))
-
-    def _rows(self, state: TENGState) -> Rows:
-        """Rows of the present nodes; of data and rates where the network has both."""
-        problem = state.problem
-        nodes = self._nodes(problem, state.counts)
-        f = rates(problem)
-        is_double = state.outputs > len(problem.unknowns)
-        declared = with_companions(problem) if is_double else problem
-        model = self._model(problem, state.context, state.outputs)
-        scales = _scales(self._start_values(problem, nodes, False), nodes)
-        if is_double:
-            f = [*f, *f]
-            ratio = DATA_WEIGHT / RATE_WEIGHT
-            of_rates = _scales(self._start_values(problem, nodes, True)[len(scales) :], nodes)
-            scales = [*scales, *(ratio * s for s in of_rates)]
-        return Rows(declared, f, model, nodes, scales)
+    def _space(self, problem: Problem, context: Context) -> Space:
+        shape = Shape(self.width, self.depth, self.activation, self.harmonics)
+        return Space(problem, shape, self.symmetry, self.points, self.rtol, context.generator(0))
 
     @staticmethod
-    def _start_values(problem: Problem, nodes: Nodes, with_rates: bool) -> Array:
-        start = np.full(len(nodes.points), problem.domain.bounds[-1, 0])
-        functions = initial_data(problem)
-        if with_rates:
-            functions += initial_rates(problem, rates(problem)) or []
-        return np.stack([f(np.column_stack([nodes.points, start])) for f in functions])
+    def _follow(state: TENGState) -> None:
+        """Rows of the state: after a checkpoint was read they may be others."""
+        size = state.rows.count == state.space.outputs * (2 if state.with_rates else 1)
+        if not size or (state.rows.nodes.counts and state.rows.nodes.counts != state.counts):
+            state.rows = state.space.rows(state.counts, state.with_rates)
 
-    # -- work --------------------------------------------------------------------------------------
+    # -- the first fit -----------------------------------------------------------------------------
 
     def _begin(self, state: TENGState) -> Progress:
         """`_BATCH` steps of the fit to the initial data."""
-        count, start = len(state.problem.unknowns), float(state.problem.domain.bounds[-1, 0])
-        is_double = state.outputs > count
-        target = torch.as_tensor(self._start_values(state.problem, state.rows.nodes, is_double))
-        objective = state.rows.objective(start, target)
-        method = GaussNewton()
+        space, rows = state.space, state.rows
+        target = torch.as_tensor(space.start_values(rows.nodes, state.with_rates))
+        objective, method = rows.objective(space.span[0], target), GaussNewton()
         if state.optimizer is None:
             state.optimizer = method.start(objective, state.theta)
-        size, aim = state.rows.size_of(target) or 1.0, _FIT_SHARE * self.rtol
-        moved = True
+        size, aim, moved = rows.size_of(target) or 1.0, _FIT_SHARE * self.rtol, True
         for _ in range(_BATCH):
             moved = method.step(state.optimizer, objective).moved
             if not moved or state.optimizer.loss**0.5 <= aim * size:
@@ -338,36 +252,33 @@ class TENG(Backend):
         misfit = state.optimizer.loss**0.5 / size
         if not math.isfinite(misfit):
             return Progress(math.nan, message="the first fit")
-        state.theta = state.optimizer.theta
+        state.thetas = [state.optimizer.theta]
         state.misfits.append(misfit)
-        stalled = len(state.misfits) > 5 and misfit > _STALLED * state.misfits[-6]
-        late = state.context.budget is not None and state.context.spent() > _START_SHARE
-        if is_double and (misfit < _ROUGH or stalled or not moved):
-            state.theta = heads_of(state.theta, self.width, state.outputs, count)
-            state.outputs, state.optimizer, state.misfits = count, None, []
-            state.rows = self._rows(state)
-        elif not is_double and (misfit <= aim or stalled or late or not moved):
+        is_over = not moved or (len(state.misfits) > 5 and misfit > _STALLED * state.misfits[-6])
+        is_late = state.context.budget is not None and state.context.spent() > _START_SHARE
+        if state.with_rates and (misfit < _ROUGH or is_over):
+            state.thetas = [heads_of(state.theta, self.width, 2 * space.outputs, space.outputs)]
+            state.with_rates, state.optimizer, state.misfits = False, None, []
+            state.rows = space.rows(state.counts)
+        elif not state.with_rates and (misfit <= aim or is_over or is_late):
             self._leave(state, misfit)
-        return Progress(misfit, 0.0, message=f"first fit: misfit {misfit:.1e}")
+        return Progress(misfit, 0.0, message=f"first fit, misfit {misfit:.1e}")
 
     def _leave(self, state: TENGState, misfit: float) -> None:
         """The first fit is over."""
-        start, end = state.problem.domain.bounds[-1].tolist()
-        state.times, state.thetas = [start], [state.theta]
-        state.errors = [0.0, misfit]
+        start, end = state.space.span
+        state.times, state.errors = [start], [0.0, misfit]
         state.step = self.dt if self.dt is not None else _FIRST_STEP * (end - start)
-        target = torch.as_tensor(self._start_values(state.problem, state.rows.nodes, False))
+        target = torch.as_tensor(state.space.start_values(state.rows.nodes))
         state.carried = target - state.rows.state(state.theta, start)
         state.optimizer = None
 
+    # -- steps in time -----------------------------------------------------------------------------
+
     def _march(self, state: TENGState) -> Progress:
-        start, end = state.problem.domain.bounds[-1].tolist()
-        now = state.times[-1]
-        step = min(state.step, end - now)
-        if end - now - step < 1e-9 * (end - start):
-            step = end - now
-        elif self.dt is None and end - now < 2 * step:
-            step = (end - now) / 2  # no tiny step at the end
+        """Stages, the choice of the next step, and the fit."""
+        start, end = state.space.span
+        now, step = state.times[-1], self._next_step(state)
         assert state.carried is not None
         target = stages(state.rows, self._scheme, state.theta, now, step, state.carried, self.cut_off)
         if not bool(torch.isfinite(target.values).all()):
@@ -378,85 +289,83 @@ class TENG(Backend):
             factor = min(max(factor, _LEAST_FACTOR), _MOST_FACTOR)
             state.step = min(step * factor, _LONGEST * (end - start))
             if target.time_error > 2 * allowed:
-                if state.step < _SHORTEST * (end - start):
-                    message = f"at t = {now:.4g} no step is short enough for the tolerance"
-                    return Progress(target.time_error, status=Status.STAGNATED, message=message)
-                return Progress(target.time_error, self._share(state), message=f"dt = {state.step:.1e}")
-        found = fit(
-            state.rows,
-            now + step,
-            target.values,
-            [state.theta, state.theta + target.move],
-            state.damping,
-            _FIT_SHARE * allowed,
-            self.rtol,
-        )
+                return self._again(state, target.time_error)
+        starts = [state.theta, state.theta + target.move]
+        aim = _FIT_SHARE * allowed
+        found = fit(state.rows, now + step, target.values, starts, state.damping, aim, self.rtol)
         if not math.isfinite(found.misfit):
             return Progress(math.nan, message="the fit")
         lost = max(_LOST * self.rtol, 10 * state.errors[1])
         if self.dt is None and found.misfit > lost and step > _LEAST_RETRY * (end - start):
             state.step = step / 4
-            return Progress(
-                found.misfit, self._share(state), message=f"misfit {found.misfit:.1e}, dt = {state.step:.1e}"
-            )
-        reached = now + step
-        state.theta, state.damping = found.theta, found.damping
-        state.carried = target.values - state.rows.state(found.theta, reached)
-        state.times.append(reached)
-        state.thetas.append(found.theta)
+            return self._again(state, found.misfit)
+        state.damping = found.damping
+        state.carried = target.values - state.rows.state(found.theta, now + step)
         state.errors[0] += target.time_error
-        state.errors[1] = max(state.errors[1], found.misfit)
+        self._arrive(state, now + step, found.theta, found.misfit)
         self._refine(state, target.values)
-        message = f"t = {reached:.4g}, dt = {step:.1e}, fit {found.misfit:.1e} in {found.steps}"
-        if reached >= end:
+        if now + step >= end:
             return self._done(state, found.misfit)
+        message = f"t = {now + step:.4g}, dt = {step:.1e}, misfit {found.misfit:.1e}"
         return Progress(found.misfit, self._share(state), message=message)
 
+    def _next_step(self, state: TENGState) -> float:
+        """The step, fitted to the end of time."""
+        _, end = state.space.span
+        left = end - state.times[-1]
+        if left < (1 + 1e-9) * state.step:
+            return left
+        if self.dt is None and left < 2 * state.step:
+            return left / 2  # no tiny step at the end
+        return state.step
+
+    def _again(self, state: TENGState, loss: float) -> Progress:
+        """The step was too long for its error, or for the fit."""
+        start, end = state.space.span
+        if state.step < _SHORTEST * (end - start):
+            message = f"at t = {state.times[-1]:.4g} no step is short enough for rtol={self.rtol:g}"
+            return Progress(loss, status=Status.STAGNATED, message=message)
+        return Progress(loss, self._share(state), message=f"again, dt = {state.step:.1e}")
+
+    @staticmethod
+    def _arrive(state: TENGState, time: float, theta: Tensor, misfit: float) -> None:
+        state.times.append(time)
+        state.thetas.append(theta)
+        state.errors[1] = max(state.errors[1], misfit)
+
     def _march_as_published(self, state: TENGState) -> Progress:
-        assert self.published is not None and self.dt is not None
-        start, end = state.problem.domain.bounds[-1].tolist()
-        now = state.times[-1]
-        step = self.dt if now + (1 + 1e-9) * self.dt < end else end - now
+        """A step of fixed length."""
+        assert self.published is not None
+        now, step = state.times[-1], self._next_step(state)
         method = Published(self.published, self._scheme, self.subset, self.cut_off)
         generator = state.context.generator(len(state.times))
-        state.theta, misfit = method.step(state.rows, state.theta, now, step, generator)
-        if not bool(torch.isfinite(state.theta).all()):
+        theta, misfit = method.step(state.rows, state.theta, now, step, generator)
+        if not bool(torch.isfinite(theta).all()):
             return Progress(math.nan, message="the least squares")
-        state.times.append(now + step)
-        state.thetas.append(state.theta)
-        state.errors[1] = max(state.errors[1], misfit)
-        if state.times[-1] >= end:
+        self._arrive(state, now + step, theta, misfit)
+        if now + step >= state.space.span[1]:
             message = f"{len(state.times) - 1} steps; this form estimates no errors of time"
             return Progress(misfit, 1.0, Status.COMPLETED, message)
-        return Progress(misfit, self._share(state), message=f"t = {now + step:.4g}, fit {misfit:.1e}")
+        return Progress(misfit, self._share(state), message=f"t = {now + step:.4g}, misfit {misfit:.1e}")
 
     def _done(self, state: TENGState, misfit: float) -> Progress:
         total = sum(state.errors)
-        status = Status.CONVERGED if total <= self.rtol else Status.STAGNATED
         message = f"error estimate {total:.1e} in {len(state.times) - 1} steps"
+        if self.dt is not None and self._scheme.embedded is None:
+            return Progress(misfit, 1.0, Status.COMPLETED, message)
+        status = Status.CONVERGED if total <= self.rtol else Status.STAGNATED
         return Progress(misfit, 1.0, status, message)
 
-    def _refine(self, state: TENGState, values: Tensor) -> None:
+    @staticmethod
+    def _refine(state: TENGState, values: Tensor) -> None:
         """More nodes where the spectrum of the state asks for them."""
-        if self.points is not None or not state.problem.domain.is_box:
-            return
-        wanted = self._wanted(state.problem, values.numpy(), state.counts)
+        wanted = state.space.wanted_counts(values.numpy(), state.counts)
         if wanted != state.counts:
             state.counts = wanted
-            state.rows = self._rows(state)
+            state.rows = state.space.rows(wanted)
             state.carried = torch.zeros(len(values), len(state.rows.nodes.points), dtype=torch.float64)
 
     @staticmethod
-    def _final(state: TENGState) -> float:
-        return float(state.problem.domain.bounds[-1, 1])
-
-    def _share(self, state: TENGState) -> float:
-        start, end = state.problem.domain.bounds[-1].tolist()
+    def _share(state: TENGState) -> float:
+        start, end = state.space.span
         return (state.times[-1] - start) / (end - start)
-
-
-def _scales(values: Array, nodes: Nodes) -> list[float]:
-    """Root mean squares, of fields that vanish that of the others."""
-    sizes = np.sqrt(values**2 @ nodes.weights)
-    largest = float(sizes.max()) or 1.0
-    return [float(size) if size > 1e-6 * largest else largest for size in sizes]

@@ -1,0 +1,188 @@
+"""What is fixed for a run: the equations of first order, the network of space, its symmetries, its points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ...declare import Initial, Problem
+from ...declare.domain import Array
+from ...residual.ansatz import Ansatz, build_ansatz
+from ...residual.model import Model
+from ...residual.program import Program
+from ...residual.residual import Residual
+from ...residual.symmetry import Parity, parities
+from .evolution import first_order, rates
+from .initial import DATA_WEIGHT, RATE_WEIGHT, Data, initial_data, initial_rates, with_companions
+from .network import state_network
+from .nodes import Nodes, box_nodes, region_nodes, wanted_counts
+from .rows import Rows
+
+_FIRST_COUNT = 16  # points along an axis before the data ask for more
+_MOST_COUNT = 512
+_ELSEWHERE = 2000  # points of regions that are no boxes
+_POINTS_PER_PARAMETER = 1.5  # at least: with fewer the network hides what it misses between them
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The network's options, see `TENG`."""
+
+    width: int
+    depth: int
+    activation: str
+    harmonics: int
+
+
+class Space:
+    """A problem, and the networks that hold its state at one time.
+
+    Args:
+        problem: as declared.
+        shape: of the network.
+        symmetry: take on reflections.
+        points: along each axis, or on other regions in all; None chooses.
+        rtol: what spectra are resolved to.
+        generator: its seed draws the first parameters.
+
+    Attributes:
+        problem: of first order in time.
+        rates: f of each unknown.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        shape: Shape,
+        symmetry: bool,
+        points: int | None,
+        rtol: float,
+        generator: torch.Generator,
+    ) -> None:
+        self.problem = first_order(problem)
+        self.rates = rates(self.problem)
+        self.symmetries: dict[int, Parity] = parities(self.problem) if symmetry else {}
+        self._shape, self._points, self._rtol = shape, points, rtol
+        self._seed = generator.initial_seed()
+
+    @property
+    def outputs(self) -> int:
+        """Unknowns of the problem of first order."""
+        return len(self.problem.unknowns)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Start and end of time."""
+        start, end = self.problem.domain.bounds[-1].tolist()
+        return start, end
+
+    @cached_property
+    def _data(self) -> list[Data]:
+        return initial_data(self.problem)
+
+    @cached_property
+    def _data_rates(self) -> list[Data] | None:
+        return initial_rates(self.problem, self.rates)
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether rates of the initial data are known, for a first fit with both."""
+        return self._data_rates is not None
+
+    @cached_property
+    def _ansatz(self) -> Ansatz:
+        return build_ansatz(self.problem, at_start=False)
+
+    # -- networks ------------------------------------------------------------------------------------
+
+    def model(self, with_rates: bool = False) -> Model:
+        """The network in its ansatz; with a companion beside each unknown, for its rate."""
+        declared = with_companions(self.problem) if with_rates else self.problem
+        ansatz = build_ansatz(declared, at_start=False) if with_rates else self._ansatz
+        network = state_network(
+            self.problem,
+            len(declared.unknowns),
+            torch.Generator().manual_seed(self._seed),
+            ansatz.periodic,
+            self.symmetries,
+            self._shape.width,
+            self._shape.depth,
+            self._shape.activation,
+            self._shape.harmonics,
+        )
+        return Model(Program(declared), network, ansatz)
+
+    def residual(self) -> Residual:
+        """Evaluates the unknowns, nothing else."""
+        return Residual(Program(self.problem, []), self.model())
+
+    def rows(self, counts: tuple[int, ...], with_rates: bool = False) -> Rows:
+        """Rows at the nodes; of data and their rates in the first fit."""
+        nodes, model = self.nodes(counts), self.model(with_rates)
+        values = self.start_values(nodes, with_rates)
+        scales = _scales(values[: self.outputs], nodes)
+        if not with_rates:
+            return Rows(self.problem, self.rates, model, nodes, scales)
+        of_rates = _scales(values[self.outputs :], nodes)
+        scales += [DATA_WEIGHT / RATE_WEIGHT * s for s in of_rates]
+        return Rows(with_companions(self.problem), [*self.rates, *self.rates], model, nodes, scales)
+
+    # -- points --------------------------------------------------------------------------------------
+
+    def nodes(self, counts: tuple[int, ...]) -> Nodes:
+        """Points of space, ``counts`` along each whole axis of a box."""
+        if not self.problem.domain.is_box:
+            return region_nodes(self.problem, counts[0])
+        return box_nodes(self.problem, counts, self._ansatz.periodic, self.symmetries)
+
+    def first_counts(self) -> tuple[int, ...]:
+        """Points that resolve the initial data and their rates, and outnumber the parameters."""
+        if not self.problem.domain.is_box:
+            return (self._points or _ELSEWHERE,)
+        axes = len(self.problem.domain.space)
+        if self._points is not None:
+            return (self._points + self._points % 2,) * axes
+        needed = _POINTS_PER_PARAMETER * sum(p.numel() for p in self.model().parameters())
+        counts: tuple[int, ...] = (_FIRST_COUNT,) * axes
+        while True:
+            nodes = self.nodes(counts)
+            wanted = self.wanted_counts(self.start_values(nodes, self.has_rates), counts)
+            if wanted != counts:
+                counts = wanted
+            elif len(nodes.points) < needed and min(counts) < _MOST_COUNT:
+                counts = tuple(count + 2 for count in counts)
+            else:
+                return counts
+
+    def wanted_counts(self, values: Array, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """Points that the spectra of values (fields, n) at the nodes ask for, no fewer than there are."""
+        if self._points is not None or not self.problem.domain.is_box:
+            return counts
+        found = wanted_counts(values, counts, self._ansatz.periodic, self.symmetries, self._rtol)
+        return tuple(max(count, min(new, _MOST_COUNT)) for count, new in zip(counts, found, strict=True))
+
+    def start_values(self, nodes: Nodes, with_rates: bool = False) -> Array:
+        """The initial data at the nodes, and their rates, (fields, n)."""
+        points = np.column_stack([nodes.points, np.full(len(nodes.points), self.span[0])])
+        functions = self._data + ((self._data_rates or []) if with_rates else [])
+        return np.stack([f(points) for f in functions])
+
+    # -- what is left to rows ------------------------------------------------------------------------
+
+    def open_conditions(self) -> list[str]:
+        """Names of the conditions that the ansatz does not meet exactly."""
+        return [
+            term.name
+            for term in self.problem.terms
+            if not (term.is_equation or isinstance(term.condition, Initial) or self._ansatz.is_exact(term))
+        ]
+
+
+def _scales(values: Array, nodes: Nodes) -> list[float]:
+    """Root mean squares, of fields that vanish that of the others."""
+    sizes = np.sqrt(values**2 @ nodes.weights)
+    largest = float(sizes.max()) or 1.0
+    return [float(size) if size > 1e-6 * largest else largest for size in sizes]

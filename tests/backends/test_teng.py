@@ -1,0 +1,139 @@
+"""Neural time stepping against closed forms, other backends and its own published forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy import cos, exp, pi, sin
+
+import pdesolve as pde
+from pdesolve.backends.base import BackendOptionError
+from pdesolve.backends.teng import TENG
+from pdesolve.conformance import BackendConformance
+from pdesolve.solution.status import Status
+
+x, y, t = pde.coordinates("x y t")
+u = pde.unknown("u", x, t)
+circle = pde.Interval(x, 0, 2 * pi) * pde.Time(t, 0, sp.Rational(1, 2))
+DECAY = exp(-t / 5) * sin(x) + exp(-4 * t / 5) * cos(2 * x) / 2
+
+
+def heat():
+    """Two waves that decay, each on its own."""
+    conditions = [pde.Initial(u, DECAY.subs(t, 0)), pde.Periodic(u)]
+    return pde.Problem("heat", [u.diff(t) - u.diff(x, 2) / 5], circle, conditions, reference=DECAY)
+
+
+class TestConformance(BackendConformance):
+    backend = TENG(width=8, depth=2, rtol=1e-4)
+    steps = 60
+    tolerance = 1e-4
+
+    def problem(self):
+        return heat()
+
+    def unsupported(self):
+        return pde.catalogue("poisson")
+
+
+def error(problem, seed=0, **options):
+    solution = pde.solve(problem, TENG(**options), seed=seed, progress=False, throw=False)
+    assert solution.status in (Status.CONVERGED, Status.COMPLETED, Status.STAGNATED), solution.message
+    return solution.error().relative_l2
+
+
+@pytest.mark.parametrize(
+    ("scheme", "order", "steps"),
+    [("euler", 1, (8, 16)), ("heun", 2, (4, 8)), ("rk4", 4, (2, 4)), ("esdirk4", 4, (1, 2))],
+)
+def test_orders_in_time(scheme, order, steps):
+    """At the end, where no interpolation in time adds to the error; little diffusion keeps all stable."""
+    exact = 1 / (1 + t + sin(x) / 2)
+    problem = pde.Problem(
+        "reaction",
+        [u.diff(t) - u.diff(x, 2) / 10000 + u**2],
+        circle,
+        [pde.Initial(u, 0), pde.Periodic(u)],
+    ).manufacture(u=exact)
+    at = np.column_stack([np.linspace(0, 2 * np.pi, 50), np.full(50, 0.5)])
+    errors = []
+    for count in steps:
+        backend = TENG(scheme=scheme, dt=0.5 / count, width=10, depth=2, rtol=1e-7)
+        solution = pde.solve(problem.replace(reference=None), backend, progress=False, throw=False)
+        errors.append(np.linalg.norm(solution(at)[:, 0] - sp.lambdify((x, t), exact, "numpy")(*at.T)))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.2)
+
+
+def test_steps_follow_the_tolerance_and_the_estimate_the_error():
+    solution = pde.solve(heat(), TENG(width=10, depth=2), progress=False)
+    assert solution.status is Status.CONVERGED
+    assert solution.error().relative_l2 < 2e-6
+    assert solution.error_estimate is not None
+    assert solution.error().relative_l2 < 3 * solution.error_estimate
+
+
+def square(conditions):
+    w = pde.unknown("w", x, y, t)
+    domain = pde.Box((x, 0, 1), (y, 0, 1)) * pde.Time(t, 0, sp.Rational(1, 10))
+    equation = w.diff(t) - (w.diff(x, 2) + w.diff(y, 2)) / 10 - w + w**3
+    problem = pde.Problem("square", [equation], domain, [pde.Initial(w, 0), *conditions(w)])
+    return problem.manufacture(w=exp(-t) * sin(2 * x + y) + cos(x - 3 * y * t) / 2)
+
+
+def test_dirichlet_data_that_move_hold_exactly():
+    problem = square(lambda w: [pde.Dirichlet(w, 0)])
+    solution = pde.solve(problem, TENG(width=10, depth=2, rtol=1e-3), progress=False, throw=False)
+    assert solution.error().relative_l2 < 1e-4
+    wall = np.column_stack([np.zeros(9), np.linspace(0, 1, 9), np.full(9, 0.1)])
+    exact = problem.reference.expressions[0]
+    np.testing.assert_allclose(
+        solution(wall)[:, 0], sp.lambdify((x, y, t), exact, "numpy")(*wall.T), rtol=1e-12
+    )
+
+
+def test_fluxes_are_rows_of_every_stage():
+    sides = {"left": pde.Dirichlet, "right": pde.Neumann, "top": pde.Robin, "bottom": pde.Neumann}
+    problem = square(lambda w: [kind(w, 0, on=side) for side, kind in sides.items()])
+    assert error(problem, width=10, depth=2, rtol=1e-3) < 1e-3
+
+
+def test_a_wave_is_a_system_of_first_order():
+    standing = sin(x) * cos(t)
+    conditions = [pde.Initial(u, sin(x)), pde.Initial(u.diff(t), 0), pde.Periodic(u)]
+    problem = pde.Problem("wave", [u.diff(t, 2) - u.diff(x, 2)], circle, conditions, reference=standing)
+    solution = pde.solve(problem, TENG(width=8, depth=2, rtol=1e-5), progress=False, throw=False)
+    assert solution.error().relative_l2 < 2e-5
+    rate = solution.derivative(u.diff(t))(np.array([[1.0, 0.4]]))
+    np.testing.assert_allclose(rate, -np.sin(1.0) * np.sin(0.4), atol=1e-4)
+
+
+def test_a_disc_with_dirichlet_data():
+    w = pde.unknown("w", x, y, t)
+    domain = pde.Disk((x, y), (0, 0), 1) * pde.Time(t, 0, sp.Rational(1, 10))
+    problem = pde.Problem(
+        "disc",
+        [w.diff(t) - w.diff(x, 2) - w.diff(y, 2)],
+        domain,
+        [pde.Initial(w, 0), pde.Dirichlet(w, 0)],
+    ).manufacture(w=exp(-t) * cos(x + y))
+    assert error(problem, width=10, depth=2, rtol=1e-4, points=500) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("published", "scheme", "dt", "within"),
+    [("teng", "heun", 0.02, 1e-3), ("tdvp", "rk4", 0.02, 1e-3), ("rsng", "rk4", 0.02, 1e-3)],
+)
+def test_published_forms_solve_the_same_problem(published, scheme, dt, within):
+    options = {"width": 8, "depth": 2, "points": 48, "rtol": 1e-4, "subset": 80, "cut_off": 1e-7}
+    assert error(heat(), published=published, scheme=scheme, dt=dt, **options) < within
+
+
+def test_options_that_cannot_work_are_refused():
+    with pytest.raises(BackendOptionError, match="estimates no errors"):
+        TENG(scheme="rk4")
+    with pytest.raises(BackendOptionError, match="euler, heun, rk4"):
+        TENG(published="teng", dt=0.1)
+    flux = square(lambda w: [pde.Neumann(w, 0)])
+    refused = TENG(published="tdvp", scheme="rk4", dt=0.1).supports(flux)
+    assert "no rows for" in refused[0]
