@@ -60,7 +60,8 @@ def test_second_order_in_time_gains_a_rate_with_its_conditions():
 def test_problems_that_cannot_be_stepped_are_refused_with_the_reason():
     assert "no time" in reasons(pde.catalogue("poisson"))[0]
     assert "Value" in reasons(pde.catalogue("navier-stokes-torus"))[0]
-    still = periodic(u.diff(t) - v.diff(x), v.diff(x, 2) - u, u=sin(x))
+    conditions = [pde.Initial(u, sin(x)), pde.Periodic(u), pde.Periodic(v)]
+    still = pde.Problem("still", [u.diff(t) - v.diff(x), v.diff(x, 2) - v - u], line, conditions)
     assert "time derivative of v" in reasons(still)[0]
     mixed = periodic(u.diff(t) - u.diff(x, 2, t) + u.diff(x), u=sin(x))
     with pytest.raises(NotAnEvolution, match="space derivatives"):
@@ -150,7 +151,7 @@ def test_the_tangent_plane_solves_least_squares_and_ignores_what_is_cut_off():
     plane = TangentPlane(torch.as_tensor(matrix), 1e-12)
     np.testing.assert_allclose(plane.solve(torch.as_tensor(right)).numpy(), expected, rtol=1e-9)
     doubled = np.column_stack([matrix, matrix[:, 0]])  # a direction without effect
-    found = TangentPlane(torch.as_tensor(doubled), 1e-8).solve(torch.as_tensor(right)).numpy()
+    found = TangentPlane(torch.as_tensor(doubled), 1e-5).solve(torch.as_tensor(right)).numpy()
     np.testing.assert_allclose(found[[0, -1]], expected[0] / 2, rtol=1e-5)
 
 
