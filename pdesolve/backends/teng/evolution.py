@@ -99,6 +99,8 @@ def reasons(problem: Problem) -> list[str]:
     """Why the problem cannot be stepped through time; empty where it can."""
     if problem.domain.time is None:
         return ["it has no time to step through"]
+    if len(problem.domain.space) > 3:
+        return ["its points are a grid, which four and more dimensions make too large"]
     if problem.unknown_parameters:
         return ["it does not identify unknown parameters"]
     others = {type(c).__name__ for c in problem.conditions if not isinstance(c, _KNOWN)}

@@ -22,7 +22,7 @@ from .nodes import Nodes, box_nodes, region_nodes, wanted_counts
 from .rows import Rows
 
 _FIRST_COUNT = 16  # points along an axis before the data ask for more
-_MOST_COUNT = 512
+_MOST_COUNTS = (4096, 512, 64)  # along an axis, in one to three dimensions
 _ELSEWHERE = 2000  # points of regions that are no boxes
 _POINTS_PER_PARAMETER = 1.5  # at least: with fewer the network hides what it misses between them
 
@@ -72,6 +72,10 @@ class Space:
     def outputs(self) -> int:
         """Unknowns of the problem of first order."""
         return len(self.problem.unknowns)
+
+    @property
+    def _most(self) -> int:
+        return _MOST_COUNTS[len(self.problem.domain.space) - 1]
 
     @property
     def span(self) -> tuple[float, float]:
@@ -152,7 +156,7 @@ class Space:
             wanted = self.wanted_counts(self.start_values(nodes, self.has_rates), counts)
             if wanted != counts:
                 counts = wanted
-            elif len(nodes.points) < needed and min(counts) < _MOST_COUNT:
+            elif len(nodes.points) < needed and min(counts) < self._most:
                 counts = tuple(count + 2 for count in counts)
             else:
                 return counts
@@ -162,7 +166,7 @@ class Space:
         if self._points is not None or not self.problem.domain.is_box:
             return counts
         found = wanted_counts(values, counts, self._ansatz.periodic, self.symmetries, self._rtol)
-        return tuple(max(count, min(new, _MOST_COUNT)) for count, new in zip(counts, found, strict=True))
+        return tuple(max(count, min(new, self._most)) for count, new in zip(counts, found, strict=True))
 
     def start_values(self, nodes: Nodes, with_rates: bool = False) -> Array:
         """The initial data at the nodes, and their rates, (fields, n)."""
