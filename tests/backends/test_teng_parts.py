@@ -166,10 +166,11 @@ def test_rows_on_the_plane_are_linear_where_the_equation_is_and_their_jacobian_i
     rows = state.space.rows(state.counts)
     move = 1e-1 * torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     target = torch.zeros(1, 24, dtype=torch.float64)
-    base, along = (rows.stage_rows(theta, s * move, 0.3, 0.2, target) for s in (0.0, 1.0))
+    start, end = (rows.on_plane(theta, s * move, 0.3) for s in (0.0, 1.0))
+    base, along = (rows.stage_rows(parts, 0.2, target) for parts in (start, end))
     predicted = base + rows.jacobian(theta, 0.3, 0.2) @ move
     torch.testing.assert_close(along, predicted, rtol=1e-10, atol=1e-12)
-    on_plane = rows.state_on_plane(theta, move, 0.3) - rows.state(theta, 0.3)
+    on_plane = end.values - rows.state(theta, 0.3)
     curved = rows.state(theta + move, 0.3) - rows.state(theta, 0.3)
     small = rows.state(theta + 1e-4 * move, 0.3) - rows.state(theta, 0.3)
     assert float((curved - on_plane).norm()) > 1e-4  # networks are curved,

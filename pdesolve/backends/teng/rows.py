@@ -11,6 +11,7 @@ c = 0 for a fit to given values. All of that is one `Residual` of a network of s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -20,6 +21,7 @@ from torch import Tensor
 from ...declare import Initial, Problem
 from ...declare.domain import INSIDE, Array
 from ...declare.problem import Term
+from ...residual.ansatz import Ansatz
 from ...residual.model import Model
 from ...residual.objective import ResidualObjective
 from ...residual.program import Program
@@ -28,6 +30,15 @@ from .nodes import Nodes
 
 BOUNDARY_WEIGHT = 100.0
 """Weight of the mean square of a boundary condition beside that of the values inside."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A field at the nodes: u and f, each (unknowns, n), and the weighted rows of boundary conditions."""
+
+    values: Tensor
+    rates: Tensor
+    outside: Tensor
 
 
 class Rows:
@@ -45,19 +56,18 @@ class Rows:
         self, problem: Problem, rates: Sequence[sp.Expr], model: Model, nodes: Nodes, scales: Sequence[float]
     ) -> None:
         self.problem, self.nodes, self.count = problem, nodes, len(problem.unknowns)
-        conditions = [
-            term
-            for term in problem.terms
-            if not (term.is_equation or isinstance(term.condition, Initial) or model.ansatz.is_exact(term))
-        ]
+        conditions = open_conditions(problem, model.ansatz)
         c = sp.Dummy("c", real=True)
-        values, stages = [], []
+        values, slopes, stages, fits = [], [], [], []
         for u, rate in zip(problem.unknowns, rates, strict=True):
             name, g = u.func.__name__, sp.Dummy("g", real=True)
-            values.append(Term(f"value of {name}", u - g, INSIDE, {g: _nothing}))
-            stages.append(Term(f"stage of {name}", u - c * rate - g, INSIDE, {c: _nothing, g: _nothing}))
-        self.fit = Residual(Program(problem, [*values, *conditions]), model)
-        self.stage = Residual(Program(problem, [*stages, *conditions]), model)
+            values.append(Term(f"value of {name}", u, INSIDE))
+            slopes.append(Term(f"rate of {name}", rate, INSIDE))
+            stages.append(Term(f"stage of {name}", u - c * rate, INSIDE, {c: _nothing}))
+            fits.append(Term(f"fit of {name}", u - g, INSIDE, {g: _nothing}))
+        self.fit = Residual(Program(problem, [*fits, *conditions]), model)
+        self._stage = Residual(Program(problem, [*stages, *conditions]), model)
+        self._parts = Residual(Program(problem, [*values, *slopes, *conditions]), model)
         self._boundary = [self._points_on(term) for term in conditions]
         self._scales = torch.tensor(scales, dtype=torch.float64)
         by_name = dict(zip((u.func.__name__ for u in problem.unknowns), scales, strict=True))
@@ -76,20 +86,16 @@ class Rows:
         """The unknowns at the nodes, (unknowns, n)."""
         return self.fit.values(theta, self._batch(self.fit, time))[0]
 
-    def state_on_plane(self, theta: Tensor, move: Tensor, time: float) -> Tensor:
-        """The same a ``move`` along the tangent plane at θ."""
-        return self.fit.tangent_values(theta, move, self._batch(self.fit, time))[0]
-
     def rate(self, theta: Tensor, time: float) -> Tensor:
         """f of the unknowns at the nodes, (unknowns, n)."""
-        batch = self._batch(self.stage, time, 1.0)
-        return self.state(theta, time) - self.stage.values(theta, batch)[0]
+        return self._parts.values(theta, self._batch(self._parts, time))[0][self.count :]
 
-    def rate_on_plane(self, theta: Tensor, move: Tensor, time: float) -> Tensor:
-        """The same a ``move`` along the tangent plane at θ."""
-        batch = self._batch(self.stage, time, 1.0)
-        own = self.stage.tangent_values(theta, move, batch)[0]
-        return self.state_on_plane(theta, move, time) - own
+    def on_plane(self, theta: Tensor, move: Tensor, time: float) -> Parts:
+        """The field a ``move`` along the tangent plane at θ."""
+        batch = self._batch(self._parts, time)
+        inside, *outside = self._parts.tangent_values(theta, move, batch)
+        rows = [(g.weights.sqrt() * r).reshape(-1) for r, g in zip(outside, batch[1:], strict=True)]
+        return Parts(inside[: self.count], inside[self.count :], torch.cat(rows) if rows else theta[:0])
 
     def size_of(self, values: Tensor) -> float:
         """Weighted root mean square of values (unknowns, n), each in its scale."""
@@ -98,47 +104,55 @@ class Rows:
 
     # -- rows ----------------------------------------------------------------------------------------
 
-    def stage_rows(self, theta: Tensor, move: Tensor, time: float, c: float, target: Tensor) -> Tensor:
-        """Weighted rows of a stage on the tangent plane, (m,), in the order of `jacobian`."""
-        residual = self.stage if c else self.fit
-        pieces = []
-        for block in residual.blocks(self._batch(residual, time, c, target)):
-            found = residual.tangent_values(theta, move, block)
-            pieces += [(g.weights.sqrt() * r).reshape(-1) for r, g in zip(found, block, strict=True)]
-        return torch.cat(pieces)
+    def stage_rows(self, parts: Parts, c: float, target: Tensor) -> Tensor:
+        """Weighted rows of a stage, (m,), in the order of `jacobian`."""
+        roots = torch.as_tensor(np.sqrt(self.nodes.weights / self.count)) / self._scales[:, None]
+        return torch.cat([(roots * (parts.values - c * parts.rates - target)).reshape(-1), parts.outside])
 
     def jacobian(self, theta: Tensor, time: float, c: float) -> Tensor:
         """∂(rows of a stage)/∂θ, (m, p)."""
-        residual = self.stage if c else self.fit
+        residual = self._stage if c else self.fit
         with torch.no_grad():
-            return residual.linearise(theta, residual.blocks(self._batch(residual, time, c)))[1]
+            return residual.linearise(theta, self._batch(residual, time, c))[1]
 
     def objective(self, time: float, target: Tensor) -> ResidualObjective:
         """The fit to values (unknowns, n) at the nodes, with the conditions at ``time``."""
-        return ResidualObjective(self.fit, self.fit.blocks(self._batch(self.fit, time, 0.0, target)))
+        return ResidualObjective(self.fit, self.fit.blocks(self._batch(self.fit, time, target=target)))
 
     # -- batches -------------------------------------------------------------------------------------
 
     def _batch(self, residual: Residual, time: float, c: float = 0.0, target: Tensor | None = None) -> Batch:
         """The first group are the terms inside, the others conditions."""
+        terms = residual.groups[0]
         points = [
-            self._boundary[group[0] - self.count] if g else self.nodes.points
+            self._boundary[group[0] - len(terms)] if g else self.nodes.points
             for g, group in enumerate(residual.groups)
         ]
         inside = [self.nodes.weights / (self.count * s**2) for s in self._scales.tolist()]
+        inside *= len(terms) // self.count
         outside = [BOUNDARY_WEIGHT / s**2 for s in self._condition_scales]
         batch = residual.batch([_at(p, time) for p in points], [*inside, *outside])
-        if target is None:
-            target = torch.zeros(self.count, len(self.nodes.points), dtype=torch.float64)
-        if residual is self.stage:
-            target = torch.stack([torch.full_like(target, c), target], dim=1).reshape(2 * self.count, -1)
-        return (batch[0]._replace(inputs=target), *batch[1:])
+        if residual is self._parts:
+            return batch
+        inputs = torch.full((self.count, len(self.nodes.points)), c, dtype=torch.float64)
+        if residual is self.fit:
+            inputs = torch.zeros_like(inputs) if target is None else target
+        return (batch[0]._replace(inputs=inputs), *batch[1:])
 
     def _points_on(self, term: Term) -> Array:
         """Points of a condition's part, without time: about as dense as the nodes are."""
         d = len(self.problem.domain.space)
         n = max(1, round(2 * len(self.nodes.points) ** ((d - 1) / d))) if d > 1 else 1
         return self.problem.domain.cover(n, term.region)[:, :-1]
+
+
+def open_conditions(problem: Problem, ansatz: Ansatz) -> list[Term]:
+    """Terms of boundary conditions that the ansatz does not meet exactly."""
+    return [
+        term
+        for term in problem.terms
+        if not (term.is_equation or isinstance(term.condition, Initial) or ansatz.is_exact(term))
+    ]
 
 
 def _nothing(points: Array) -> Array:

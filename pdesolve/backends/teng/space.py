@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from ...declare import Initial, Problem
+from ...declare import Problem
 from ...declare.domain import Array
+from ...declare.problem import Term
 from ...residual.ansatz import Ansatz, build_ansatz
 from ...residual.model import Model
 from ...residual.program import Program
@@ -19,7 +20,7 @@ from .evolution import first_order, rates
 from .initial import DATA_WEIGHT, RATE_WEIGHT, Data, initial_data, initial_rates, with_companions
 from .network import state_network
 from .nodes import Nodes, box_nodes, region_nodes, wanted_counts
-from .rows import Rows
+from .rows import Rows, open_conditions
 
 _FIRST_COUNT = 16  # points along an axis before the data ask for more
 _MOST_COUNTS = (4096, 512, 64)  # along an axis, in one to three dimensions
@@ -174,15 +175,10 @@ class Space:
         functions = self._data + ((self._data_rates or []) if with_rates else [])
         return np.stack([f(points) for f in functions])
 
-    # -- what is left to rows ------------------------------------------------------------------------
-
-    def open_conditions(self) -> list[str]:
-        """Names of the conditions that the ansatz does not meet exactly."""
-        return [
-            term.name
-            for term in self.problem.terms
-            if not (term.is_equation or isinstance(term.condition, Initial) or self._ansatz.is_exact(term))
-        ]
+    @property
+    def open_conditions(self) -> list[Term]:
+        """Conditions that the ansatz does not meet exactly."""
+        return open_conditions(self.problem, self._ansatz)
 
 
 def _scales(values: Array, nodes: Nodes) -> list[float]:

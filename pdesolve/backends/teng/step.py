@@ -63,20 +63,21 @@ def stages(
     for row, node in zip(scheme.lower[1:], scheme.nodes[1:], strict=True):
         at = time + node * step
         target = start + step * _sum(row, slopes)
-        values, before = rows.state_on_plane(theta, move, at), math.inf
+        parts, before = rows.on_plane(theta, move, at), math.inf
         for _ in range(_NEWTON):
-            move = move + plane.solve(rows.stage_rows(theta, move, at, c, target))
-            old, values = values, rows.state_on_plane(theta, move, at)
-            moved = rows.size_of(values - old)
+            move = move + plane.solve(rows.stage_rows(parts, c, target))
+            old, parts = parts, rows.on_plane(theta, move, at)
+            moved = rows.size_of(parts.values - old.values)
             if moved < _EXACT * size or moved > _SLOW * before:
                 break
             before = moved
-        worst = max(worst, float(rows.stage_rows(theta, move, at, c, target).norm()) / size)
+        worst = max(worst, float(rows.stage_rows(parts, c, target).norm()) / size)
         # f, not (values - target)/c: that would divide by c what the plane cannot hold of the target
-        slopes.append(rows.rate_on_plane(theta, move, at))
+        slopes.append(parts.rates)
     end = start + step * _sum(scheme.weights, slopes)
     if not c:  # the last stage of an explicit scheme is not where it ends
-        move = plane.solve(rows.stage_rows(theta, torch.zeros_like(theta), time + step, 0.0, end))
+        parts = rows.on_plane(theta, torch.zeros_like(theta), time + step)
+        move = plane.solve(rows.stage_rows(parts, 0.0, end))
     error = 0.0
     if scheme.embedded is not None:
         gaps = [b - e for b, e in zip(scheme.weights, scheme.embedded, strict=True)]

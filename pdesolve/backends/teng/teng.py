@@ -55,7 +55,7 @@ class TENGState:
         counts: points along each axis.
         damping: of the last fit.
         misfits: of the first fit, every `_BATCH` steps.
-        errors: sums of time errors and misfits of all steps.
+        errors: the sum of time errors, and the largest misfit.
         optimizer: of the first fit.
     """
 
@@ -172,8 +172,8 @@ class TENG(Backend):
         found = reasons(problem)
         if found or self.published is None:
             return found
-        left = self._space(problem, Context()).open_conditions()
-        return [f"in its published form it has no rows for {name}" for name in left]
+        left = self._space(problem, Context()).open_conditions
+        return [f"in its published form it has no rows for {term.name}" for term in left]
 
     def start(self, problem: Problem, context: Context) -> TENGState:
         space = self._space(problem, context)
@@ -256,7 +256,7 @@ class TENG(Backend):
         state.misfits.append(misfit)
         is_over = not moved or (len(state.misfits) > 5 and misfit > _STALLED * state.misfits[-6])
         is_late = state.context.budget is not None and state.context.spent() > _START_SHARE
-        if state.with_rates and (misfit < _ROUGH or is_over):
+        if state.with_rates and (misfit < _ROUGH or is_over or is_late):
             state.thetas = [heads_of(state.theta, self.width, 2 * space.outputs, space.outputs)]
             state.with_rates, state.optimizer, state.misfits = False, None, []
             state.rows = space.rows(state.counts)
@@ -358,7 +358,7 @@ class TENG(Backend):
 
     @staticmethod
     def _refine(state: TENGState, values: Tensor) -> None:
-        """More nodes where the spectrum of the state asks for them."""
+        """More nodes where the spectrum of the state asks for them; what was carried is known at the old."""
         wanted = state.space.wanted_counts(values.numpy(), state.counts)
         if wanted != state.counts:
             state.counts = wanted
