@@ -134,6 +134,15 @@ def test_published_forms_solve_the_same_problem(published, scheme, dt, subset, c
     assert error(heat(), published=published, scheme=scheme, dt=dt, **options) < within
 
 
+def test_a_run_that_is_cut_knows_how_far_it_came():
+    solution = pde.solve(heat(), TENG(width=8, depth=2, rtol=1e-3), steps=7, progress=False, throw=False)
+    assert solution.reached is not None
+    assert 0 < solution.reached < 0.5
+    before, after = solution(np.array([[1.0, solution.reached / 2], [1.0, 0.5]]))[:, 0]
+    assert before == pytest.approx(float(DECAY.subs({x: 1.0, t: solution.reached / 2})), abs=1e-2)
+    assert np.isnan(after)
+
+
 def test_options_that_cannot_work_are_refused():
     with pytest.raises(BackendOptionError, match="estimates no errors"):
         TENG(scheme="rk4")

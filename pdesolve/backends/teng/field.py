@@ -49,6 +49,9 @@ class TrajectoryField(Field):
             for i, (_, index) in enumerate(wanted):
                 weights = _weights(self._times[begin : begin + nodes], points[here, -1], index[-1])
                 result[i, here] = (weights * found[:, which[i]].T).sum(axis=1)
+        if self.end is not None:
+            slack = 1e-12 * (self._final - self._times[0])
+            result[:, points[:, -1] > self.end + slack] = np.nan
         return list(result)
 
     def _network(self, node: int, points: Array, wanted: Sequence[Derivative]) -> Array:
