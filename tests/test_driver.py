@@ -199,8 +199,8 @@ def test_solving_off_the_main_thread_works():
 
 
 def test_history_measures_the_error_against_the_reference():
-    solution = solve(heat(), SMALL, steps=120)
-    assert solution.history.step[-1] == 120
+    solution = solve(heat(), SMALL, steps=60)
+    assert solution.history.step[-1] == 60
     assert solution.history.relative_l2[-1] == pytest.approx(solution.error().relative_l2, rel=0.5)
     assert solution.history.relative_l2[-1] < solution.history.relative_l2[0]
     assert solution.cost.seconds_evaluation > 0
@@ -227,14 +227,18 @@ def theta(solution):
     return solution.field.arrays()["theta"]
 
 
-@pytest.mark.parametrize("first", [7, 10, 33, 70])
-def test_resume_is_bit_for_bit(tmp_path, first):
+@pytest.fixture(scope="module")
+def whole():
+    return solve(heat(), SMALL, steps=55, seed=3)
+
+
+@pytest.mark.parametrize("first", [7, 10, 33, 50])
+def test_resume_is_bit_for_bit(tmp_path, whole, first):
     """Through Adam (10 steps), quasi-Newton and refreshes of the points (every 20)."""
     path = tmp_path / "run.ckpt"
-    whole = solve(heat(), SMALL, steps=90, seed=3)
     solve(heat(), SMALL, steps=first, seed=3, checkpoint=path)
-    resumed = solve(heat(), SMALL, steps=90, seed=3, checkpoint=path)
-    assert resumed.provenance["steps"] == 90
+    resumed = solve(heat(), SMALL, steps=55, seed=3, checkpoint=path)
+    assert resumed.provenance["steps"] == 55
     assert np.array_equal(theta(whole), theta(resumed))
     assert np.array_equal(whole.collocation_points, resumed.collocation_points)
 
@@ -256,11 +260,11 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     deadline = time.monotonic() + 120
     while not path.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.kill()
     process.wait()
     reached = torch.load(path, weights_only=True)["step"]
-    steps = max(reached, 40) + 25
+    steps = max(reached, 20) + 15
     resumed = solve(heat(), SMALL, steps=steps, seed=3, checkpoint=path)
     whole = solve(heat(), SMALL, steps=steps, seed=3)
     assert resumed.provenance["steps"] == steps > reached > 0

@@ -37,9 +37,9 @@ def heat(**options):
 
 
 class TestPINN(BackendConformance):
-    backend = PINN(width=10, depth=2, points=200, adam_steps=30, sampler=RAD(every=40), compile=False)
-    steps = 150
-    tolerance = 1e-3
+    backend = PINN(width=10, depth=2, points=200, adam_steps=30, sampler=RAD(every=25), compile=False)
+    steps = 60
+    tolerance = 1e-4
 
     def problem(self):
         return heat()
@@ -61,7 +61,8 @@ class TestPINNWithRows(TestPINN):
         exact_conditions=False,
         compile=False,
     )
-    steps = 250
+    steps = 120
+    tolerance = 5e-3
 
 
 def test_robin_and_neumann_conditions_are_met_by_rows():
@@ -78,8 +79,8 @@ def test_robin_and_neumann_conditions_are_met_by_rows():
         ],
         reference=exact,
     )
-    backend = PINN(width=10, depth=2, points=200, points_boundary=50, adam_steps=50, compile=False)
-    solution = pde.solve(problem, backend, steps=300)
+    backend = PINN(width=10, depth=2, points=200, points_boundary=50, adam_steps=30, compile=False)
+    solution = pde.solve(problem, backend, steps=120)
     assert solution.error().relative_l2 < 1e-4
     assert solution.error().relative_h1 < 1e-3
 
@@ -96,8 +97,8 @@ def test_an_unknown_diffusivity_is_identified_from_observations():
         [pde.Initial(u, exact.subs(t, 0)), pde.Dirichlet(u, 0), pde.Observations(u, where, values)],
         reference=exact,
     )
-    backend = PINN(width=10, depth=2, points=200, adam_steps=50, compile=False)
-    solution = pde.solve(problem, backend, steps=250)
+    backend = PINN(width=10, depth=2, points=200, adam_steps=30, compile=False)
+    solution = pde.solve(problem, backend, steps=100)
     assert solution.parameters["k"] == pytest.approx(0.5, rel=1e-3)
     assert solution.error().relative_l2 < 1e-3
     # the equation is evaluated with the estimate, not with the start value

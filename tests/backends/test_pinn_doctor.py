@@ -76,7 +76,7 @@ def test_values_that_are_not_finite_are_traced_to_a_derivative():
 def test_a_plateau_is_found_in_a_run_that_cannot_improve():
     """A network of one unit has a best fit, and it is poor."""
     backend = PINN(
-        width=1, depth=1, points=200, optimizer="adam", learning_rate=0.05, compile=False, sampler=None
+        width=1, depth=1, points=60, optimizer="adam", learning_rate=0.05, compile=False, sampler=None
     )
     solution = pde.solve(heat(), backend, steps=600, progress=False)
     assert any("no progress over the last" in finding.what for finding in solution.diagnosis)

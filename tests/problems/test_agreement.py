@@ -65,14 +65,14 @@ def stated(solution: Solution) -> float:
 @pytest.mark.parametrize("make", [diffusion, reaction])
 def test_methods_agree_within_their_stated_errors(make: object) -> None:
     problem: Problem = make()  # type: ignore[operator]
-    network = pde.PINN(width=14, depth=2, points=500, points_boundary=100, adam_steps=100)
+    network = pde.PINN(width=10, depth=2, points=200, points_boundary=40, adam_steps=30, compile=False)
     solutions = {
         "spectral": pde.solve(problem, "spectral", rtol=1e-7, progress=False),
         "fem": pde.solve(problem, "fem", rtol=1e-4, progress=False),
-        "pinn": pde.solve(problem, network, steps=500, seed=0, progress=False),
+        "pinn": pde.solve(problem, network, steps=80, seed=0, progress=False),
     }
     assert stated(solutions["spectral"]) < 1e-7 and stated(solutions["fem"]) < 1e-4
-    assert stated(solutions["pinn"]) < 1e-3
+    assert stated(solutions["pinn"]) < 1e-4
     points = default_grid(problem).points
     values = {name: solution(points) for name, solution in solutions.items()}
     for a, b in combinations(solutions, 2):
