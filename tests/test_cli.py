@@ -62,7 +62,7 @@ def refused(result: Result, *words: str) -> None:
 
 @pytest.fixture
 def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of all kinds, but two times in each and a picture without axes: what they show is not asked."""
+    """Files of all kinds, but two times in ParaView's and an empty picture: what they show is not asked."""
     from matplotlib.figure import Figure
 
     write_vtk = pdesolve.Solution.write_vtk
@@ -467,10 +467,12 @@ def test_problems(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_all_problems() -> None:
     """Every backend answers for every entry of the catalogue."""
+    from pdesolve.problems import catalogue_names
+
     result = run("problems", "--json")
     assert result.exit_code == 0, result.output
     names = [row["name"] for row in last_line(result.stdout)["problems"]]
-    assert tuple(names) == pdesolve.catalogue_names()
+    assert tuple(names) == catalogue_names()
 
 
 def test_backends() -> None:

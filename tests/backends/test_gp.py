@@ -78,8 +78,8 @@ def test_a_boundary_layer():
 
 
 def test_a_system_on_a_square():
-    solution = solve(pde.catalogue("kovasznay", Re=10), rtol=1e-6)
-    assert solution.error().relative_l2 < 1e-6
+    solution = solve(pde.catalogue("kovasznay", Re=10), rtol=1e-4)
+    assert solution.error().relative_l2 < 1e-5
 
 
 def test_periodic_axes_have_whole_frequencies():
@@ -90,19 +90,19 @@ def test_periodic_axes_have_whole_frequencies():
 
 
 def test_second_order_in_time():
-    solution = solve("wave", rtol=1e-9)
-    assert solution.error().relative_l2 < 1e-8
+    solution = solve("wave", rtol=1e-6)
+    assert solution.error().relative_l2 < 1e-7
 
 
 def test_slabs_of_time_meet():
     """Few features a slab: it is halved until they do, and goes on from where it ended."""
-    solution = solve("heat", rtol=1e-6, max_features=150)
+    solution = solve("heat", rtol=1e-4, max_features=150)
     assert solution.status is pde.Status.CONVERGED
-    assert solution.error().relative_l2 < 1e-5
+    assert solution.error().relative_l2 < 5e-5
     ends = solution.field.arrays()["ends"]
     assert len(ends) > 2
     middle = ends[1] + 1e-9 * np.array([-1.0, 1.0])
-    assert np.ptp(solution(np.array([[0.3, s] for s in middle]))) < 1e-5
+    assert np.ptp(solution(np.array([[0.3, s] for s in middle]))) < 5e-5
 
 
 def test_fronts_of_burgers():

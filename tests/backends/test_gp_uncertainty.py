@@ -65,14 +65,14 @@ def test_observations_weigh_by_their_noise():
 
 
 def test_bands_cover_the_truth():
-    """90 % bands at one place over random noise: 100 draws leave a standard deviation of 3 %."""
+    """90 % bands at one place over random noise: 40 draws leave a standard deviation of 5 %."""
     problem_bands = []
-    for seed in range(100):
+    for seed in range(40):
         problem, _ = observed(0.1, seed=seed)
         solution = pde.solve(problem, GP(rtol=1e-8), progress=False)
         at = PLACES[[5]]
         problem_bands.append(abs(solution(at)[0, 0] - true(at)[0]) < 1.645 * solution.uncertainty(at)[0, 0])
-    assert 0.81 < np.mean(problem_bands) < 0.99
+    assert 0.75 < np.mean(problem_bands) < 1
 
 
 def test_exact_data_have_no_uncertainty():

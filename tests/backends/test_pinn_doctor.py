@@ -178,12 +178,12 @@ def observed(noise, stated):
 
 
 def test_noise_that_was_stated_wrongly_is_found():
-    backend = PINN(width=8, depth=2, points=200, compile=False)
-    wrong = pde.solve(observed(0.1, 0.03), backend, steps=120, progress=False)
+    backend = PINN(width=8, depth=2, points=150, compile=False)
+    wrong = pde.solve(observed(0.1, 0.03), backend, steps=80, progress=False)
     (finding,) = [f for f in wrong.diagnosis if "noise that was stated" in f.what]
     factor = float(finding.what.split()[3])
     assert factor == pytest.approx(3.3, rel=0.25)
-    right = pde.solve(observed(0.1, 0.1), backend, steps=120, progress=False)
+    right = pde.solve(observed(0.1, 0.1), backend, steps=80, progress=False)
     assert not [f for f in right.diagnosis if "noise that was stated" in f.what]
 
 
