@@ -77,7 +77,8 @@ def test_methods_agree_within_their_stated_errors(make: object) -> None:
     values = {name: solution(points) for name, solution in solutions.items()}
     for a, b in combinations(solutions, 2):
         difference = relative(values[a] - values[b], values[b])
-        assert difference <= stated(solutions[a]) + stated(solutions[b]), (a, b)
+        # 1 %: the differences are relative to one of the answers, the errors to the reference
+        assert difference <= 1.01 * (stated(solutions[a]) + stated(solutions[b])), (a, b)
     # and the estimates are worth something: none is below a third of the true error, nor absurdly above it
     for name in ("spectral", "fem"):
         true = solutions[name].error().relative_l2
