@@ -1,8 +1,8 @@
 """Points of space at which a step in time is fitted, with the weights of a quadrature.
 
 On boxes tensor grids: equally spaced along periodic axes, Gauss-Legendre points along others, where there is
-a parity those of one half. Spectra of the values there show how many are needed. On shapes and meshes the
-quadrature of the region.
+a parity those of one half. Spectra of the values there show how many are needed. On shapes and meshes an
+even cover.
 """
 
 from __future__ import annotations
@@ -57,17 +57,8 @@ def box_nodes(
 
 
 def region_nodes(problem: Problem, count: int) -> Nodes:
-    """About ``count`` points of any region, evenly spread."""
-    region = problem.domain.region
-    points = region.place(_cover(4 * count, len(problem.domain.space)))
-    points = points[region.contains(points)][:count]
-    return Nodes(points, np.full(len(points), 1 / len(points)))
-
-
-def _cover(count: int, d: int) -> Array:
-    from scipy.stats import qmc
-
-    return np.asarray(qmc.Sobol(d, scramble=False).random(1 << (count - 1).bit_length()))
+    """``count`` points of any region, evenly spread, of equal weight."""
+    return Nodes(problem.domain.cover(count)[:, :-1], np.full(count, 1 / count))
 
 
 def wanted_counts(

@@ -30,7 +30,7 @@ _TRUST = 0.1  # relative misfit up to which the tangent's end is where the fit b
 _FIT_STEPS = 100
 _STALLED, _STUCK = 0.6, 0.9  # of the misfit five steps ago: above, a fit that is enough is over, or any
 _MOST_FAILURES = 3
-_LEAST_DAMPING, _FIRST_DAMPING = 1e-13, 1e-10
+_LEAST_DAMPING = 1e-13
 
 
 @dataclass(frozen=True)

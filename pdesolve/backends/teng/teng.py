@@ -104,12 +104,12 @@ class TENG(Backend):
             run.
         subset: parameters that move at a time, in "teng" and "rsng".
 
-    Periodic and Dirichlet conditions hold exactly at all times, others as weighted rows of every stage and
-    fit. Second time derivatives are written as a system of first order.
+    Periodic and Dirichlet conditions hold exactly at every step where the ansatz can meet them, others as
+    weighted rows of every stage and fit. Second time derivatives are written as a system of first order.
 
     Good values: the defaults for smooth fields; ``width=20, harmonics=4`` for fronts in two dimensions. A
     step costs some ten factorisations of a matrix of as many columns as there are parameters (3 layers of 16
-    have about 700). ``rtol=1e-4`` halves the time.
+    have about 700).
 
     Sources: Chen, McCarran, Vizcaino, Soljačić & Luo, ICML 2024 (PMLR 235, arXiv 2404.10771): targets in
     u-space, fitted by repeated natural gradients; Lubich & Nick, arXiv 2501.12118: implicit stages by
