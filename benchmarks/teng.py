@@ -5,7 +5,7 @@
 
 Errors are relative in L2 at the final time, against the exact solution or a spectral one of tolerance 1e-9.
 Seconds are those of set-up and solve, the first fit included; cases of more than five minutes have one seed.
-``spectral`` is the loosest of the tolerances 1e-3, 1e-4, … of that backend whose error is no larger. The
+Options were chosen with seed 0, which is not recorded. ``spectral`` is the loosest of the tolerances 1e-3, 1e-4, … of that backend whose error is no larger. The
 ``published`` cases run the released form of the method with a tenth of its points, and its relatives.
 """
 
@@ -25,7 +25,7 @@ from pdesolve.backends.teng import TENG
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 
-SEEDS = (0, 1, 2)
+SEEDS = (1, 2, 3)
 POINTS = {1: 2000, 2: 128}  # along each axis, for errors
 
 
@@ -79,42 +79,42 @@ RELEASED = {"points": 80, "rtol": 1e-6}
 CASES = {
     "heat": Case(on_torus("heat-2d", 4), 1e-7, 120.0, {"rtol": 1e-7}),
     "allen-cahn-1": Case(on_torus("allen-cahn-2d", 1), 1e-6, 300.0),
-    "allen-cahn-4": Case(on_torus("allen-cahn-2d", 4), 1e-5, 1200.0, {"width": 20}, (0,)),
+    "allen-cahn-4": Case(on_torus("allen-cahn-2d", 4), 1e-5, 1200.0, {"width": 20}, (1,)),
     "burgers-1": Case(on_torus("burgers-2d", 1), 1e-5, 300.0, WIDE),
-    "burgers-4": Case(on_torus("burgers-2d", 4), 1e-4, 1200.0, {**WIDE, "rtol": 3e-5}, (0,)),
+    "burgers-4": Case(on_torus("burgers-2d", 4), 1e-4, 1200.0, {**WIDE, "rtol": 3e-5}, (1,)),
     "square-heat": Case(functools.partial(on_square, False), 1e-6, 120.0, {"rtol": 1e-5}),
     "square-allen-cahn": Case(functools.partial(on_square, True), 1e-6, 120.0, {"rtol": 1e-5}),
     "line-allen-cahn": Case(functools.partial(on_line, False), 1.66e-5, 776.0, {"harmonics": 4}),
     "line-burgers": Case(
-        functools.partial(on_line, True), 6.07e-5, 2378.0, {"harmonics": 4, "rtol": 1e-5}, (0,)
+        functools.partial(on_line, True), 6.07e-5, 2378.0, {"harmonics": 4, "rtol": 1e-5}, (1,)
     ),
     "published-heun": Case(
         on_torus("heat-2d", 0.5),
         5.4e-7,
         0.0,
         {"published": "teng", "scheme": "heun", "dt": 0.005, **RELEASED},
-        (0,),
+        (1,),
     ),
     "published-tdvp": Case(
         on_torus("heat-2d", 0.5),
         0.0,
         0.0,
         {"published": "tdvp", "scheme": "rk4", "dt": 0.01, **RELEASED},
-        (0,),
+        (1,),
     ),
     "published-rsng": Case(
         on_torus("heat-2d", 0.5),
         0.0,
         0.0,
         {"published": "rsng", "scheme": "rk4", "dt": 0.01, "subset": 300, "cut_off": 1e-6, **RELEASED},
-        (0,),
+        (1,),
     ),
     "published-obti": Case(
         on_torus("heat-2d", 0.5),
         0.0,
         0.0,
         {"published": "obti", "scheme": "heun", "dt": 0.05, **RELEASED},
-        (0,),
+        (1,),
     ),
 }
 
