@@ -5,8 +5,9 @@
 
 Errors are relative in L2 at the final time, against the exact solution or a spectral one of tolerance 1e-9.
 Seconds are those of set-up and solve, the first fit included; cases of more than five minutes have one seed.
-Options were chosen with seed 0, which is not recorded. ``spectral`` is the loosest of the tolerances 1e-3, 1e-4, … of that backend whose error is no larger. The
-``published`` cases run the released form of the method with a tenth of its points, and its relatives.
+Options were chosen with seed 0, which is not recorded. ``spectral`` is the loosest of the tolerances 1e-3,
+1e-4, … of that backend whose error is no larger. The ``published`` cases run the released form of the method
+with a tenth of its points, and its relatives.
 """
 
 from __future__ import annotations
