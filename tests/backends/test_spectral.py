@@ -29,10 +29,10 @@ from spectral_cases import (
 )
 
 from pdesolve.backends.spectral import Spectral
-from pdesolve.backends.spectral.evolution import Evolution
 from pdesolve.backends.spectral.unseen import Data
 from pdesolve.declare import Box, Initial, Interval, Periodic, Problem, Time, unknown
 from pdesolve.problems.burgers import cole_hopf
+from pdesolve.residual.fourier.evolution import Evolution
 from pdesolve.solution.status import Status
 
 

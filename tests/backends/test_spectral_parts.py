@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdesolve.backends.spectral import etdrk4
-from pdesolve.backends.spectral.fourier import FourierGrid, power, resize, tail
-from pdesolve.backends.spectral.trajectory import Slab, differentiation_matrix, lagrange, prune, slab_edges
+from pdesolve.residual.fourier import etdrk4
+from pdesolve.residual.fourier.grid import FourierGrid, power, resize, tail
+from pdesolve.residual.fourier.trajectory import Slab, differentiation_matrix, lagrange, prune, slab_edges
 
 
 def grid(dimension: int, n: int = 18, dealias: bool = True) -> FourierGrid:

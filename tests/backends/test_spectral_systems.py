@@ -15,13 +15,13 @@ from spectral_cases import drive, evaluate, line, relative_l2, t, u, v, x, y, z
 
 from pdesolve.backends.base import Context
 from pdesolve.backends.spectral import Spectral
-from pdesolve.backends.spectral.constraints import System, eliminate
-from pdesolve.backends.spectral.discretization import InconsistentConstraintError
-from pdesolve.backends.spectral.fluxes import FirstOrder, conservative
-from pdesolve.backends.spectral.phi import phi_functions
 from pdesolve.checkpoint import pack, unpack
 from pdesolve.declare import Box, Initial, Interval, Periodic, Problem, Time, Value, unknown
 from pdesolve.problems import catalogue
+from pdesolve.residual.fourier.constraints import System, eliminate
+from pdesolve.residual.fourier.discretization import InconsistentConstraintError
+from pdesolve.residual.fourier.fluxes import FirstOrder, conservative
+from pdesolve.residual.fourier.phi import phi_functions
 from pdesolve.solution.status import Status
 
 CIRCLE = Interval(x, 0, 2 * sp.pi)

@@ -11,15 +11,15 @@ import numpy as np
 from ...declare import Initial, Problem
 from ...declare.conditions import BoundaryCondition
 from ...declare.domain import Array
+from ...residual.fourier.discretization import Discretization, series
+from ...residual.fourier.evolution import Evolution, InitialData
+from ...residual.fourier.grid import FourierGrid, Spectra, resize, tail
+from ...residual.fourier.trajectory import Slab, difference
 from ...solution.status import Status
 from ..base import Context, Progress
-from .discretization import Discretization, series
-from .evolution import Evolution, InitialData
-from .field import SpectralField
-from .fourier import FourierGrid, Spectra, resize, tail
+from ..fourier_field import SpectralField
 from .method import Method
 from .run import Run, edges
-from .trajectory import Slab, difference
 from .unseen import Data
 
 START_N = (64, 32, 16)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...declare.domain import Array
-from . import etdrk4
-from .discretization import Discretization
-from .fourier import Spectra, power, relative, tail
-from .trajectory import NODES, Slab, prune, slab_edges
+from ...residual.fourier import etdrk4
+from ...residual.fourier.discretization import Discretization
+from ...residual.fourier.grid import Spectra, power, relative, tail
+from ...residual.fourier.trajectory import NODES, Slab, prune, slab_edges
 
 PROBES = 8
 """Intervals of each slab within which the interpolation in time is checked against the run itself."""

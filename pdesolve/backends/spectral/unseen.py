@@ -10,9 +10,9 @@ import numpy as np
 import sympy as sp
 
 from ...declare.domain import Array
+from ...residual.fourier.evolution import Evolution
+from ...residual.fourier.grid import FourierGrid, Spectra, power, relative, resize, tail
 from ...residual.program import lower
-from .evolution import Evolution
-from .fourier import FourierGrid, Spectra, power, relative, resize, tail
 
 POINTS = (4095, 525, 63)
 """Points an axis of the fine grid, by dimension; odd, so that few waves fit coarse grids and this one."""

@@ -17,8 +17,8 @@ import sympy as sp
 
 from ...declare import Initial, Problem, Value
 from ...declare.domain import Array
-from ...residual.multiindex import unit
-from ...residual.program import Derivative, Program, derivative_name, lower
+from ..multiindex import unit
+from ..program import Derivative, Program, derivative_name, lower
 from .fluxes import FirstOrder, conservative
 
 Orders = tuple[int, ...]

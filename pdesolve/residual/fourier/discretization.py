@@ -11,7 +11,7 @@ from ...declare.domain import Array
 from ...declare.errors import PDESolveError
 from . import etdrk4
 from .evolution import Evolution
-from .fourier import FourierGrid, Spectra, power, tail
+from .grid import FourierGrid, Spectra, power, tail
 from .matrices import matrices
 
 CONSISTENT = 1e-6

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...declare.domain import Array
-from .fourier import Spectra, power, relative, resize
+from .grid import Spectra, power, relative, resize
 
 NODES = 10
 """Saved times that one interpolation uses, where the slab has as many."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...declare.domain import Array
-from ...residual.program import Derivative
-from ...solution.field import Field
-from .evolution import InitialData
-from .fourier import FourierGrid, Spectra
-from .trajectory import Slab
+from ..declare.domain import Array
+from ..residual.fourier.evolution import InitialData
+from ..residual.fourier.grid import FourierGrid, Spectra
+from ..residual.fourier.trajectory import Slab
+from ..residual.program import Derivative
+from ..solution.field import Field
 
 CHUNK = 1 << 21
 """Most complex numbers in one table of exponentials (32 MB)."""

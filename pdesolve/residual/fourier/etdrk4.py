@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .fourier import Spectra
+from .grid import Spectra
 from .phi import phi_functions
 
 CIRCLE_POINTS = 32

@@ -10,7 +10,7 @@ import numpy as np
 
 from .constraints import ROUND_OFF, System, eliminate
 from .evolution import Evolution, Polynomial
-from .fourier import FourierGrid, Spectra
+from .grid import FourierGrid, Spectra
 from .operators import Operator
 
 

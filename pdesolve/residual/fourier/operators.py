@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .fourier import Spectra
+from .grid import Spectra
 
 NEGLIGIBLE = 1e-15
 """Entries below it, relative to the largest, are zero."""

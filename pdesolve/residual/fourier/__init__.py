@@ -1,0 +1,1 @@
+"""Evolution on periodic boxes: Fourier series, the split into L and N, and exponential integrators."""
