@@ -61,6 +61,16 @@ CATALOGUE = {
 }
 """Name and ``module:function`` of each entry; the modules are imported when they are used."""
 
+FAMILIES = {
+    "burgers-random": "burgers_random:burgers_random",
+    "darcy-random": "darcy_random:darcy_random",
+    "helmholtz-random": "poisson_random:helmholtz_random",
+    "kuramoto-sivashinsky-random": "kuramoto_sivashinsky_random:kuramoto_sivashinsky_random",
+    "navier-stokes-random": "navier_stokes_random:navier_stokes_random",
+    "poisson-random": "poisson_random:poisson_random",
+}
+"""The same for families of problems."""
+
 
 class UnknownProblemError(PDESolveError):
     """The catalogue has no entry of this name."""

@@ -98,6 +98,8 @@ class Problem:
         vectors: names for groups of unknowns that form a vector, ``{"velocity": (u, v)}``.
         description: one or two sentences; sources with equation numbers.
         allow_ill_posed: accept backward diffusion.
+        family: name of the `Family` it is a member of.
+        inputs: what sets it apart in its family, by name; learned operators read it.
 
     Raises:
         DeclarationError: a subclass for each kind of mistake, with what to do about it.
@@ -114,6 +116,8 @@ class Problem:
     vectors: Mapping[str, tuple[AppliedUndef, ...]] = field(default_factory=dict)
     description: str = ""
     allow_ill_posed: bool = False
+    family: str = ""
+    inputs: Mapping[str, sp.Expr] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from .validation import check_reference, validate  # here: validation speaks of Problem

@@ -86,8 +86,14 @@ def apply(function: np.ndarray[Any, Any], u: Spectra) -> Spectra:
     return np.asarray(result)
 
 
-def advance(c: Coefficients, nonlinear: Callable[[Spectra, float], Spectra], u: Spectra, t: float) -> Spectra:
-    """One step from ``t`` to ``t + h``."""
+def advance(
+    c: Coefficients,
+    nonlinear: Callable[[Any, float], Any],
+    u: Any,
+    t: float,
+    apply: Callable[[Any, Any], Any] = apply,
+) -> Any:
+    """One step from ``t`` to ``t + h``; ``apply`` multiplies where the arrays are none of NumPy's."""
     h = c.step
     n_u = nonlinear(u, t)
     half_u = apply(c.half, u)
@@ -98,5 +104,4 @@ def advance(c: Coefficients, nonlinear: Callable[[Spectra, float], Spectra], u: 
     d = apply(c.half, a) + apply(c.stage, 2 * n_b - n_u)
     n_d = nonlinear(d, t + h)
     result = apply(c.full, u) + apply(c.first, n_u) + apply(c.last, n_d)
-    result += apply(c.middle, 2 * (n_a + n_b))
-    return np.asarray(result)
+    return result + apply(c.middle, 2 * (n_a + n_b))

@@ -18,7 +18,7 @@ import sympy as sp
 from ...declare import Initial, Problem, Value
 from ...declare.domain import Array
 from ..multiindex import unit
-from ..program import Derivative, Program, derivative_name, lower
+from ..program import Derivative, Module, Program, derivative_name, lower
 from .fluxes import FirstOrder, conservative
 
 Orders = tuple[int, ...]
@@ -82,7 +82,7 @@ class Evolution:
         self._differentiate_sources()
         used = set().union(*(term.free_symbols for term in self.terms)) if self.terms else set()
         self.fields = {s: place for s, place in self.fields.items() if s in used}
-        self._compiled: dict[tuple[int, ...], Stage] = {}
+        self._compiled: dict[tuple[tuple[int, ...], Module], Stage] = {}
         self.gauges = {problem.unknowns.index(c.unknown): _gauge(problem, c) for c in problem.of_type(Value)}
         for k in self.gauges:
             if self.components.index((k, 0)) < self.dynamic:
@@ -96,20 +96,20 @@ class Evolution:
         k, order = self.components[of]
         return self.components[component] == (k, order + 1)
 
-    def compiled(self, terms: tuple[int, ...]) -> Stage:
+    def compiled(self, terms: tuple[int, ...], module: Module = "numpy") -> Stage:
         """Some of the terms as functions of arrays, their derivatives in the fields with them."""
-        if terms not in self._compiled:
+        if (terms, module) not in self._compiled:
             chosen = [self.terms[j] for j in terms]
             used = [s for s in self.fields if any(s in e.free_symbols for e in chosen)]
             arguments = (*used, *self.problem.coordinates)
             slopes = [sp.diff(e, s) for e in chosen for s in used]
-            self._compiled[terms] = Stage(
+            self._compiled[terms, module] = Stage(
                 terms,
                 tuple(self.fields[s] for s in used),
-                lower(arguments, chosen, "numpy"),
-                lower(arguments, slopes, "numpy"),
+                lower(arguments, chosen, module),
+                lower(arguments, slopes, module),
             )
-        return self._compiled[terms]
+        return self._compiled[terms, module]
 
     # -- the parts, in the order in which they are found -------------------------------------------
 

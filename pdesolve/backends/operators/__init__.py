@@ -1,0 +1,1 @@
+"""Neural operators: networks that map fields to fields, trained once for a family of problems."""

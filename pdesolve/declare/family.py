@@ -1,0 +1,117 @@
+"""`Family`: a distribution of problems that share one declaration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .distributions import Distribution
+from .domain import Array
+from .errors import ExpressionTypeError, UndeclaredSymbolError
+from .problem import Problem
+from .symbols import as_expression
+
+Seed = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Problems that differ in random fields and numbers only.
+
+    Args:
+        name: a short name, used in files and reports.
+        declare: from one expression for each input, by name, to the `Problem`.
+        inputs: what each input is drawn from.
+        points: points on each axis of the grid that its data sets have by default.
+        times: stored times, both ends included; ignored for steady problems.
+        description: one or two sentences.
+
+    >>> burgers = Family("burgers", lambda u0: Problem(...), {"u0": GaussianField(line, sigma=25, tau=5)})
+    ...                                                                     # doctest: +SKIP
+    >>> burgers.sample(seed=7)                        # an ordinary Problem   # doctest: +SKIP
+    >>> burgers.member(u0=sp.sin(2 * sp.pi * x))      # one of your own       # doctest: +SKIP
+    """
+
+    name: str
+    declare: Callable[..., Problem]
+    inputs: Mapping[str, Distribution]
+    points: int = 128
+    times: int = 101
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for key, distribution in self.inputs.items():
+            if not isinstance(distribution, Distribution):
+                raise ExpressionTypeError(
+                    f"Family {self.name!r}, input {key!r}",
+                    "a distribution, such as GaussianField or Uniform",
+                    repr(distribution)[:80],
+                    "Give one; what does not vary belongs in the declaration.",
+                )
+
+    def draw(self, seed: Seed = 0) -> dict[str, sp.Expr]:
+        """One draw of all inputs, as expressions; each has a random stream of its own."""
+        return {
+            key: d.sample(rng) for (key, d), rng in zip(self.inputs.items(), self._streams(seed), strict=True)
+        }
+
+    def values(self, seed: Seed, axes: Sequence[Array]) -> dict[str, Array]:
+        """The same draw as values on a tensor grid in space, much faster than from the expressions."""
+        pairs = zip(self.inputs.items(), self._streams(seed), strict=True)
+        return {key: d.values(rng, axes) for (key, d), rng in pairs}
+
+    def _streams(self, seed: Seed) -> list[np.random.Generator]:
+        entropy = [seed] if isinstance(seed, int | np.integer) else list(seed)
+        return [np.random.default_rng([*map(int, entropy), stream]) for stream in range(len(self.inputs))]
+
+    def sample(self, seed: Seed = 0) -> Problem:
+        """A random member, an ordinary problem; the same seed gives the same one."""
+        return self.member(**self.draw(seed))
+
+    def member(self, **inputs: Any) -> Problem:
+        """The member with given inputs.
+
+        Raises:
+            UndeclaredSymbolError: an input is missing, or is none of this family.
+        """
+        if set(inputs) != set(self.inputs):
+            raise UndeclaredSymbolError(
+                f"Family {self.name!r}",
+                f"a value for each of {', '.join(self.inputs)}",
+                ", ".join(inputs) or "none",
+                "Give these and no others.",
+            )
+        given = {key: as_expression(value, f"Family {self.name!r}, {key}") for key, value in inputs.items()}
+        return self.declare(**given).replace(family=self.name, inputs=given)
+
+    @cached_property
+    def typical(self) -> Problem:
+        """The member of seed 0: what all members have in common can be read off it."""
+        return self.sample(0)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Inputs that are fields, in order."""
+        return tuple(key for key, d in self.inputs.items() if d.is_field)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Inputs that are numbers, in order."""
+        return tuple(key for key, d in self.inputs.items() if not d.is_field)
+
+    def recipe(self) -> dict[str, Any]:
+        """What the members are drawn from, as plain values, for files and cards."""
+        return {"family": self.name, "inputs": {key: d.describe() for key, d in self.inputs.items()}}
+
+    @property
+    def digest(self) -> str:
+        """Tells one family from another: its recipe and the declaration of a typical member."""
+        text = json.dumps([self.recipe(), self.typical.digest], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

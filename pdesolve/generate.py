@@ -1,0 +1,274 @@
+"""`generate`: data sets of a family, solved by the classical backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backends.spectral.ensemble import evolve
+from .data.dataset import Dataset
+from .data.pdebench import Writer, read_hdf5
+from .declare import Initial, PDESolveError
+from .declare.domain import Array
+from .declare.family import Family
+from .driver import solve
+from .progress import ProgressBar
+from .residual.fourier.evolution import Evolution, InitialData
+
+PART = 64 << 20
+"""Bytes of solutions that are computed before they are written."""
+
+
+class GenerateError(PDESolveError):
+    """A data set cannot be made as asked."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the solutions are stored: uniform, ends repeated on open axes only."""
+
+    coordinates: tuple[Array, ...]
+    times: Array | None
+
+    @classmethod
+    def of(cls, family: Family, points: int | None, times: int | None) -> Grid:
+        problem = family.typical
+        n = family.points if points is None else points
+        axes = []
+        for i, (lower, upper) in enumerate(problem.domain.bounds[: len(problem.domain.space)]):
+            periodic = all(i in problem.periodic_axes(u) for u in problem.unknowns)
+            axes.append(np.linspace(lower, upper, n, endpoint=not periodic))
+        if problem.domain.time is None:
+            return cls(tuple(axes), None)
+        begin, end = problem.domain.bounds[-1]
+        return cls(tuple(axes), np.linspace(begin, end, family.times if times is None else times))
+
+    @property
+    def size(self) -> int:
+        """Numbers that one unknown of one member takes."""
+        return int(
+            np.prod([len(c) for c in self.coordinates]) * (1 if self.times is None else len(self.times))
+        )
+
+
+def generate(
+    family: Family,
+    n: int,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    points: int | None = None,
+    times: int | None = None,
+    rtol: float = 1e-6,
+    dtype: str = "float32",
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Dataset:
+    """Solve ``n`` members of a family and write them to an HDF5 file in the layout of PDEBench.
+
+    Periodic evolutions whose inputs are initial data go side by side in one batch; members of other
+    families are solved one by one, in ``workers`` processes, by the backend that the family names as its
+    reference. Member i is that of ``family.sample((seed, i))``, whatever n is: a file that is continued, or
+    made again longer, starts with the same members.
+
+    Args:
+        family: of the catalogue (``pdesolve.family("burgers-random")``) or of your own.
+        n: members that the file shall hold; what it holds already is kept.
+        out: the file. A killed run goes on from it.
+        seed: of all random draws.
+        points, times: of the stored grid; by default the family's own.
+        rtol: relative L2 error of each member, estimated and stored beside it.
+        dtype: ``float32`` or ``float64``, as stored.
+        workers: processes, for members that are solved one by one; None for one.
+        progress: show a progress bar; None shows it on a terminal.
+
+    Raises:
+        GenerateError: a member was not solved, or an argument makes no sense.
+        DatasetError: the file holds members of another recipe.
+    """
+    if dtype not in ("float32", "float64") or n < 1 or not 0 < rtol < 1:
+        raise GenerateError(
+            "generate()",
+            "n >= 1, 0 < rtol < 1, and float32 or float64",
+            f"n={n}, rtol={rtol}, dtype={dtype!r}",
+            "Correct the argument.",
+        )
+    grid = Grid.of(family, points, times)
+    recipe = {
+        **family.recipe(),
+        "declaration": family.digest,
+        "seed": seed,
+        "points": [len(c) for c in grid.coordinates],
+        "times": None if grid.times is None else len(grid.times),
+        "rtol": rtol,
+        "dtype": dtype,
+        "version": version("pdesolve"),
+    }
+    writer = Writer(Path(out), recipe)
+    first = writer.complete()
+    with ProgressBar(f"{family.name} · data", progress) as bar:
+        for part in _parts(family, grid, seed, range(first, n), rtol, workers, bar, n):
+            writer.append(_stored(part, dtype), n)
+    return read_hdf5(out)
+
+
+def _stored(part: Dataset, dtype: str) -> Dataset:
+    fields = {name: rows.astype(dtype) for name, rows in part.fields.items()}
+    return replace(part, values=part.values.astype(dtype), fields=fields)
+
+
+def _parts(
+    family: Family,
+    grid: Grid,
+    seed: int,
+    members: range,
+    rtol: float,
+    workers: int | None,
+    bar: ProgressBar,
+    total: int,
+) -> Iterator[Dataset]:
+    """The data set in pieces that are written one by one."""
+    evolution = _shared_evolution(family)
+    size = max(1, PART // (8 * grid.size * len(family.typical.unknowns)))
+    if evolution is None:
+        size = min(size, 16 * (workers or 1))
+    pool: Any = nullcontext()
+    if evolution is None and (workers or 1) > 1:
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread)
+    with pool as executor:
+        for first in range(members.start, members.stop, size):
+            chosen = range(first, min(first + size, members.stop))
+
+            def report(done: int, first: int = first) -> None:
+                bar.update((first + done) / total, first + done, float("nan"), None, "")
+
+            if evolution is None:
+                yield _one_by_one(family, grid, seed, chosen, rtol, executor, report)
+            else:
+                yield _side_by_side(family, evolution, grid, seed, chosen, rtol, report)
+            report(len(chosen))
+
+
+# -- periodic evolutions ----------------------------------------------------------------------------
+
+
+def _shared_evolution(family: Family) -> Evolution | None:
+    """The evolution that all members share, where they differ in their initial data alone."""
+    one, other = family.sample(0), family.sample(1)
+    every = tuple(range(len(one.domain.space)))
+    if one.domain.time is None or family.numbers or one.equations != other.equations:
+        return None
+    if not all(one.periodic_axes(u) == every for u in one.unknowns) or one.parameters != other.parameters:
+        return None
+    try:
+        found = Evolution(one)
+    except ValueError:
+        return None
+    return found if all(order == 0 for _, order in found.components[: found.dynamic]) else None
+
+
+def _side_by_side(
+    family: Family, evolution: Evolution, grid: Grid, seed: int, members: range, rtol: float, report: Any
+) -> Dataset:
+    assert grid.times is not None
+    # Twice the stored points: initial data finer than these would be cut otherwise.
+    axes = tuple(
+        np.linspace(lower, upper, 2 * len(c), endpoint=False)
+        for (lower, upper), c in zip(evolution.problem.domain.bounds, grid.coordinates, strict=False)
+    )
+    start = _initial(family, evolution, seed, members, axes)
+    values, errors = evolve(evolution, start, grid.times, len(grid.coordinates[0]), rtol, report)
+    names = tuple(evolution.problem.unknown_names[k] for k, _ in evolution.components[: evolution.dynamic])
+    return Dataset(values, names, grid.coordinates, grid.times, *_inputs(family, seed, members, grid), errors)
+
+
+def _initial(
+    family: Family, evolution: Evolution, seed: int, members: range, axes: tuple[Array, ...]
+) -> Array:
+    """Initial values (N, components, *grid)."""
+    components = evolution.components[: evolution.dynamic]
+    typical = evolution.problem
+    data = {c.unknown: c.value for c in typical.of_type(Initial)}
+    inputs = {expression: key for key, expression in typical.inputs.items()}
+    keys = [inputs.get(data[typical.unknowns[k]]) for k, _ in components]
+    if None not in keys:  # the inputs themselves: no declaration of each member is needed
+        draws = [family.values((seed, i), axes) for i in members]
+        return np.stack([np.stack([draw[str(key)] for key in keys]) for draw in draws])
+    grids = np.meshgrid(*axes, indexing="ij")
+    points = np.stack([g.ravel() for g in grids], axis=1)
+    rows = []
+    for i in members:
+        own = InitialData(family.sample((seed, i)))
+        rows.append(np.stack([own.values(c, points).reshape(grids[0].shape) for c in components]))
+    return np.stack(rows)
+
+
+def _inputs(
+    family: Family, seed: int, members: range, grid: Grid
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Fields (N, *grid) and numbers (N,) of the members."""
+    draws = [family.values((seed, i), grid.coordinates) for i in members]
+    stacked = {key: np.stack([draw[key] for draw in draws]) for key in family.inputs}
+    return {k: stacked[k] for k in family.fields}, {k: stacked[k] for k in family.numbers}
+
+
+# -- all others ----------------------------------------------------------------------------------------
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _one_by_one(
+    family: Family,
+    grid: Grid,
+    seed: int,
+    members: range,
+    rtol: float,
+    executor: Executor | None,
+    report: Any,
+) -> Dataset:
+    tasks = [(family, grid, seed, i, rtol) for i in members]
+    found = map(_solve_member, tasks) if executor is None else executor.map(_solve_member, tasks)
+    rows = []
+    for done, row in enumerate(found, 1):
+        rows.append(row)
+        report(done)
+    values, errors = (np.stack([row[k] for row in rows]) for k in (0, 1))
+    fields, numbers = _inputs(family, seed, members, grid)
+    names = family.typical.unknown_names
+    return Dataset(values, names, grid.coordinates, grid.times, fields, numbers, errors)
+
+
+def _solve_member(task: tuple[Family, Grid, int, int, float]) -> tuple[Array, float]:
+    """Values (times, unknowns, *grid) of one member, and its estimated error."""
+    family, grid, seed, i, rtol = task
+    problem = family.sample((seed, i))
+    reference = problem.reference
+    backend = "spectral" if reference is None or reference.backend is None else reference.backend
+    solution = solve(problem.replace(reference=None), backend, rtol=rtol, progress=False, throw=False)
+    if not solution.success:
+        raise GenerateError(
+            f"{family.name}, member {i} of seed {seed}",
+            f"a solution of relative error {rtol:.0e} by {backend}",
+            f"{solution.status.name}: {solution.message}",
+            "Raise rtol, or give the family a reference that another backend computes.",
+        )
+    axes = [*grid.coordinates, *([] if grid.times is None else [grid.times])]
+    grids = np.meshgrid(*axes, indexing="ij")
+    values = solution(np.stack([g.ravel() for g in grids], axis=1)).T.reshape(-1, *grids[0].shape)
+    ordered = values[None] if grid.times is None else np.moveaxis(values, -1, 0)
+    return ordered, float("nan") if solution.error_estimate is None else solution.error_estimate
+
+
+__all__ = ["GenerateError", "generate"]

@@ -1,0 +1,55 @@
+"""Poisson's and Helmholtz' equations with random sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Eq, Expr
+
+from pdesolve.declare import Box, Dirichlet, Problem, Reference, coordinates, unknown
+from pdesolve.declare.distributions import GaussianField
+from pdesolve.declare.family import Family
+
+from . import number
+
+
+def poisson_random() -> Family:
+    """Poisson's equation on the unit square with a random source.
+
+        u_xx + u_yy = a,   u = 0 on the boundary,   a ~ N(0, (-Δ + 9)^{-2}), Neumann
+
+    Source: the recipe of Huang et al., NeurIPS 2024 (arXiv 2406.17763), for its Poisson set.
+    """
+    return _family("poisson-random", 0)
+
+
+def helmholtz_random(k: Any = 1) -> Family:
+    """The Helmholtz equation on the unit square with a random source.
+
+        u_xx + u_yy + k² u = a,   u = 0 on the boundary,   a ~ N(0, (-Δ + 9)^{-2}), Neumann
+
+    Args:
+        k: wavenumber; 1 in the published set, below the first resonance at √2 π.
+
+    Source: Huang et al., NeurIPS 2024 (arXiv 2406.17763).
+    """
+    return _family("helmholtz-random", number("helmholtz-random", "k", k))
+
+
+def _family(name: str, k: Any) -> Family:
+    x, y = coordinates("x y")
+    u = unknown("u", x, y)
+    square = Box((x, 0, 1), (y, 0, 1))
+
+    def declare(a: Expr) -> Problem:
+        return Problem(
+            name=name,
+            equations={"equation": Eq(u.diff(x, 2) + u.diff(y, 2) + k**2 * u, a)},
+            domain=square,
+            conditions=[Dirichlet(u, 0)],
+            reference=Reference(backend="spectral", options={"rtol": 1e-6}, description="collocation"),
+            description="An elliptic equation with a random source.",
+        )
+
+    source = GaussianField(square, sigma=1, tau=3, gamma=2, boundary="neumann", modes=32)
+    return Family(name, declare, {"a": source}, points=64)
