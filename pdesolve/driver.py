@@ -103,7 +103,7 @@ def solve(
     target = check_writable(checkpoint) if checkpoint is not None else None
     run = Run(problem, method, context, tolerance, target, checkpoint_every)
     run.begin()
-    with ProgressBar(f"{problem.name} · {method.name}", progress) as bar, _interrupt() as interrupted:
+    with ProgressBar(f"{problem.name} · {method.name}", progress) as bar, interruption() as interrupted:
         run.compare_with(_reference(problem, reference, method, bar))
         run.loop(bar, interrupted)
     solution = run.solution()
@@ -235,7 +235,7 @@ def _reference(problem: Problem, given: Any, method: Backend, bar: ProgressBar) 
 
 
 @contextmanager
-def _interrupt() -> Iterator[threading.Event]:
+def interruption() -> Iterator[threading.Event]:
     """Turns the first Ctrl-C into a flag that is looked at between steps; a second one interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from . import checkpoint as checkpoints
-from .backends.base import Backend, Context, Progress
-from .declare import Problem
+from .backends.base import Context, Progress
 from .progress import ProgressBar
 from .solution import Cost, History, ResolvedReference, Solution, Status
-from .solution.field import Field
 from .solution.norms import default_grid, inner_points, relative
 
 logger = logging.getLogger(__name__)
@@ -41,7 +39,7 @@ class Answer:
 
     merit: float  # inf where the method has none, or it is not finite
     step: int
-    field: Field
+    field: Any
     parameters: dict[str, float]
     error_estimate: float | None
 
@@ -50,8 +48,8 @@ class Answer:
 class Run:
     """One run of one backend on one problem."""
 
-    problem: Problem
-    method: Backend
+    problem: Any  # or what else has a name and a digest, where no solution is asked for
+    method: Any
     context: Context
     tolerance: float | None
     checkpoint: Path | None
@@ -123,7 +121,7 @@ class Run:
 
     def solution(self) -> Solution:
         """The last state, or the best by merit where the last is clearly worse."""
-        answer = self._answer()
+        answer = self.answer()
         if not self.history.step or self.history.step[-1] < self.step:
             self._look()
         assert self.status is not None
@@ -134,7 +132,7 @@ class Run:
             message=self.message or self.method.describe(self.state),
             history=self.history,
             cost=Cost(self.seconds_setup, self.seconds_solve, self.seconds_evaluation, self._peak_memory()),
-            provenance=self._provenance(answer.step),
+            provenance=self.provenance(answer.step),
             parameters=answer.parameters,
             intervals=self.method.intervals(self.state, answer.field),
             diagnosis=self.method.diagnosis(self.state, self.history),
@@ -205,7 +203,8 @@ class Run:
         if self.best is None or candidate.merit <= self.best.merit:
             self.best = candidate
 
-    def _answer(self) -> Answer:
+    def answer(self) -> Answer:
+        """The last state, or the best by merit where the last is clearly worse."""
         if self.status in (Status.NOT_FINITE, Status.DIVERGED) and self.best is not None:
             return self.best
         final = self._measure()
@@ -283,7 +282,7 @@ class Run:
             ) from error
         logger.info("resumed at step %d", self.step)
 
-    def _provenance(self, best_step: int) -> dict[str, Any]:
+    def provenance(self, best_step: int) -> dict[str, Any]:
         import torch
 
         packages = ("pdesolve", "torch", "numpy", "scipy", "sympy", *self.method.packages)

@@ -41,11 +41,11 @@ def eigenfunctions(
 
 def _wavenumbers(boundary: Boundary, length: float, modes: int) -> tuple[Array, Array]:
     """κ of each eigenfunction, and whether it is a sine."""
-    k = np.arange(1, modes + 1)
+    k = np.arange(1.0, modes + 1)
     zero = np.zeros(1)
     if boundary == "periodic":
         kappa = np.concatenate([zero, 2 * np.pi / length * k, 2 * np.pi / length * k])
-        return kappa, np.asarray(np.repeat([0.0, 0.0, 1.0], [1, modes, modes]), dtype=np.float64)
+        return kappa, np.asarray(np.arange(2 * modes + 1) > modes, dtype=np.float64)
     if boundary == "neumann":
         return np.concatenate([zero, np.pi / length * k]), np.zeros(modes + 1)
     return np.pi / length * k, np.ones(modes)

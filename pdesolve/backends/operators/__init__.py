@@ -1,1 +1,6 @@
-"""Neural operators: networks that map fields to fields, trained once for a family of problems."""
+"""Neural operators: networks from inputs to solutions, trained on families of problems."""
+
+from .fno import FNO
+from .operator import NeuralOperator
+
+__all__ = ["FNO", "NeuralOperator"]

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from .initial import normal, zeros
 from .transforms import Kind, analyse, synthesise
 
-_START = 0.1
-"""Size of the convolution relative to the local part at the start. Test errors of Burgers' and advection's
-equation were nearly twice as large with 1, and the same with 0.03."""
+_LOCAL, _START = 3**-0.5, 0.1
+"""Gains of W and of the convolution at the start. After short trainings on Burgers' and an advection
+equation (128 points, 500 samples, width 32), test errors were nearly twice as large with 1 for both, and a
+tenth larger with 1 for W alone; 0.03 for the convolution did as well."""
 
 
 def plane_waves(products: Tensor, dimension: int) -> Tensor:
@@ -82,7 +83,7 @@ class SpectralLayer(nn.Module):
         super().__init__()
         self.kinds, self.modes, self.taper = tuple(kinds), tuple(modes), taper
         self.sizes = tuple(2 * count - 1 for count in modes)
-        self.skip = normal(width, width, fan_in=width, generator=generator, dtype=dtype)
+        self.skip = normal(width, width, fan_in=width, generator=generator, dtype=dtype, gain=_LOCAL)
         self.bias = zeros(width, dtype=dtype)
         self.mean = normal(  # (in, out)
             width, width, fan_in=width, generator=generator, dtype=dtype, gain=_START
@@ -114,10 +115,7 @@ class SpectralLayer(nn.Module):
         if count == 0:
             return mean
         # One real product per wave for a and b, with R and S.
-        by_r, by_s = (
-            torch.bmm(pairs.view(count, 2 * batch, width), self.waves)
-            .view(count, 2, batch, 2, width)
-            .unbind(3)
-        )
+        both = torch.bmm(pairs.view(count, 2 * batch, width), self.waves)
+        by_r, by_s = both.view(count, 2, batch, 2, width).unbind(3)
         (ra, rb), (sa, sb) = by_r.unbind(1), by_s.unbind(1)
         return torch.cat([mean, torch.stack([ra - sb, rb + sa], dim=1).flatten(0, 1)])

@@ -17,8 +17,8 @@ Coefficients are those of the functions, not of the samples: they do not depend 
 the field. Rows of wavenumbers that a grid does not hold are zero, and are ignored in evaluation.
 
 Both directions are products with a (2K-1) x n matrix. For so few modes that beats an FFT, which makes all of
-them: forward and backward pass on one core (float32, 640 rows, n from 64 to 8192) the product takes half the
-time at K = 12, and the two meet near K = 40; at K = 64 the FFT would save a third to a half.
+them: forward and backward pass on one core (float32, 640 rows, n from 64 to 8192) the product takes less than
+half the time at K = 12 and the two meet near K = 40. At K = 64 the FFT would save a quarter to a half.
 """
 
 from __future__ import annotations

@@ -1,0 +1,94 @@
+"""Trained operators as files: weights in safetensors, and in its header a card that says what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ...declare.errors import PDESolveError
+from ...solution.output import atomic_file
+from .encoding import Encoding
+
+SCHEMA = "pdesolve.operator"
+VERSION = 1
+
+
+class CardError(PDESolveError):
+    """A file holds no trained operator, or one that this version cannot read."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a trained operator is, and what is known of it.
+
+    Attributes:
+        operator: name of the backend; ``options`` are its options.
+        family: recipe of the family; ``parameters`` the known parameters of its members.
+        encoding: shape and statistics of the task.
+        grid: points of the training data on each axis.
+        ranges: of each input in training, ``[least, greatest]``: of the root mean square for a field.
+        metrics: errors on data that training did not see.
+        data: digests, sizes and seeds of the data sets.
+        training: seconds, steps, seed, versions, threads.
+    """
+
+    operator: str
+    options: Mapping[str, Any]
+    family: Mapping[str, Any]
+    parameters: Mapping[str, float]
+    encoding: Encoding
+    grid: tuple[int, ...]
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {"schema": SCHEMA, "version": VERSION, **content, "encoding": self.encoding.plain()}
+
+
+def write(path: str | Path, card: Card, weights: Mapping[str, Tensor]) -> None:
+    """Write a trained operator, whole or not at all."""
+    from safetensors.torch import save_file
+
+    with atomic_file(Path(path)) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
+            temporary,
+            metadata={"card": json.dumps(card.plain())},
+        )
+
+
+def read(path: str | Path) -> tuple[Card, dict[str, Tensor]]:
+    """The card and the weights of a file.
+
+    Raises:
+        CardError: the file is missing, damaged, no trained operator, or of another version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    who, remedy = f"trained operator {path}", "Give a file that `train` wrote."
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = (file.metadata() or {}).get("card")
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CardError(who, "a safetensors file", str(error)[:100], remedy) from error
+    content = json.loads(header) if header else {}
+    if content.pop("schema", None) != SCHEMA:
+        raise CardError(who, f"a card of schema {SCHEMA}", "none", remedy)
+    if (version := content.pop("version", None)) != VERSION:
+        raise CardError(who, f"version {VERSION}", f"{version}", "Train again with this release.")
+    content["encoding"] = Encoding.from_plain(content["encoding"])
+    content["grid"] = tuple(content["grid"])
+    content["ranges"] = {key: tuple(value) for key, value in content["ranges"].items()}
+    return Card(**content), weights
+
+
+__all__ = ["Card", "CardError", "read", "write"]

@@ -1,0 +1,212 @@
+"""`NeuralOperator`: what all learned operators have in common, as options and as solvers."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...declare import PDESolveWarning, Problem
+from ...declare.domain import Array
+from ...residual.fourier.evolution import InitialData
+from ...residual.fourier.grid import Spectra
+from ...residual.fourier.semilinear import to_modes
+from ...residual.fourier.trajectory import Slab
+from ...solution.field import Field
+from ...solution.finding import Finding
+from ...solution.status import Status
+from ..base import Backend, Capabilities, Context, Progress
+from ..fourier_field import SpectralField
+from . import card as cards
+from .card import Card
+from .encoding import EVOLUTION, Codec, Encoding
+from .inputs import input_values, outside
+
+STREAM = 7
+
+
+@dataclass
+class Prediction:
+    """A member's solution on the grid of the output.
+
+    Attributes:
+        values: (times, unknowns, *grid); one time where steady.
+        findings: inputs that are unlike those of the training.
+    """
+
+    values: Array
+    problem: Any = field(metadata={"transient": True})
+    card: Any = field(metadata={"transient": True})
+    findings: list[Finding] = field(default_factory=list, metadata={"transient": True})
+
+
+@dataclass(frozen=True)
+class NeuralOperator(Backend):
+    """A network from inputs to solutions, trained on a family by `pdesolve.train`.
+
+    Untrained, it is a set of options; `load` gives one with weights, which solves members of the family:
+
+        trained = FNO.load("fno.safetensors");   solve(family.sample(7), trained)
+
+    Args:
+        weights: the file of a trained operator.
+        points: of the grid on which it is evaluated, on each axis; None for that of the training.
+        batch, learning_rate, weight_decay: of AdamW; the rate rises over the first ``warm_up`` of the run
+            and falls to zero along a cosine.
+        noise: standard deviation of what is added to the inputs in training, relative to theirs.
+        precision: ``float32`` or ``float64``, of the network.
+    """
+
+    weights: str | None = None
+    points: int | None = None
+    batch: int = 20
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-5
+    warm_up: float = 0.03
+    noise: float = 0.0
+    precision: str = "float32"
+
+    capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
+    packages: ClassVar[tuple[str, ...]] = ("safetensors",)
+
+    def __post_init__(self) -> None:
+        self.require_count("batch", *(("points",) if self.points is not None else ()))
+        self.require_positive("learning_rate")
+        for option in ("weight_decay", "noise", "warm_up"):
+            value = getattr(self, option)
+            self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
+        self.require("precision", self.precision in ("float32", "float64"), "float32 or float64")
+
+    @abstractmethod
+    def network(self, encoding: Encoding, grid: tuple[int, ...], generator: torch.Generator) -> nn.Module:
+        """The network, untrained: (n, fields, *grid), (n, numbers) -> (n, channels, *grid)."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> Self:
+        """A trained operator; ``options`` are those of its use, such as ``points``.
+
+        Raises:
+            CardError: the file holds no trained operator, or one of another kind.
+        """
+        card, _ = cards.read(path)
+        if card.operator != cls.name:
+            raise cards.CardError(
+                f"{cls.__name__}.load({str(path)!r})",
+                f"a trained {cls.name}",
+                f"a trained {card.operator}",
+                "Load it by the class that it was trained as.",
+            )
+        kept = {f.name for f in dataclasses.fields(cls)}
+        trained = {key: value for key, value in card.options.items() if key in kept}
+        made = cls(**trained)
+        return dataclasses.replace(made, weights=str(path), **options)
+
+    # -- solving ------------------------------------------------------------------------------------
+
+    def supports(self, problem: Problem) -> list[str]:
+        if self.weights is None:
+            return ["it is not trained: give weights=, or an operator from load() or train()"]
+        card, _ = cards.read(self.weights)
+        if problem.family != card.family["family"]:
+            return [
+                f"it was trained on the family {card.family['family']!r}, and the problem is "
+                + (f"of {problem.family!r}" if problem.family else "of none (make it by family.member())")
+            ]
+        own = {str(key): float(value) for key, value in problem.parameters.items()}
+        different = [f"{k} = {own.get(k)}, not {v}" for k, v in card.parameters.items() if own.get(k) != v]
+        reasons = [f"it was trained with other parameters: here {', '.join(different)}"] if different else []
+        if card.encoding.kind == EVOLUTION:
+            begin, end = (float(t) for t in problem.domain.bounds[-1])
+            known = card.encoding.times
+            if (begin, end) != (known[0], known[-1]):
+                reasons.append(
+                    f"it was trained from t = {known[0]:g} to {known[-1]:g}, not {begin:g} to {end:g}"
+                )
+        if [tuple(map(float, b)) for b in problem.domain.bounds[: len(card.grid)]] != list(
+            card.encoding.bounds
+        ):
+            reasons.append("it was trained on another domain")
+        return reasons
+
+    def start(self, problem: Problem, context: Context) -> Prediction:
+        assert self.weights is not None
+        card, _ = cards.read(self.weights)
+        findings = outside(card, problem, self.points)
+        for finding in findings:
+            warnings.warn(str(finding), PDESolveWarning, stacklevel=4)
+        state = Prediction(np.zeros(0), problem, card, findings)
+        if not context.resuming:
+            state.values = self.predict(problem, context.device)
+        return state
+
+    def predict(self, problem: Problem, device: str = "cpu") -> Array:
+        """The network's answer, (times, unknowns, *grid)."""
+        assert self.weights is not None
+        card, weights = cards.read(self.weights)
+        network = self.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
+        network.load_state_dict(weights)
+        network.to(device).eval()
+        codec = Codec(card.encoding, self.dtype, device)
+        fields, numbers = input_values(problem, card.encoding, self._grid(card))
+        with torch.no_grad():
+            encoded = codec.encode(torch.from_numpy(fields)[None], torch.from_numpy(numbers)[None])
+            values = solutions(network, codec, encoded)[0]
+        return values.double().cpu().numpy()  # type: ignore[no-any-return]
+
+    def _grid(self, card: Card) -> tuple[int, ...]:
+        return card.grid if self.points is None else (self.points,) * len(card.grid)
+
+    def advance(self, state: Prediction) -> Progress:
+        metrics = state.card.metrics
+        known = metrics.get("relative_l2")
+        said = (
+            ""
+            if known is None
+            else f"mean relative L2 error {known:.1e} on {metrics['members']:.0f} members it did not see"
+        )
+        return Progress(0.0, 1.0, Status.COMPLETED, said)
+
+    def field(self, state: Prediction) -> Field:
+        return field_of(state.values, state.problem, state.card.encoding)
+
+    def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
+        return SpectralField.from_arrays(arrays, InitialData(problem))
+
+    def diagnosis(self, state: Prediction, history: Any) -> list[Finding]:
+        return state.findings
+
+
+def solutions(network: nn.Module, codec: Codec, encoded: Any) -> Tensor:
+    """Solutions (n, times, unknowns, *grid) as declared, the initial ones included."""
+    output = codec.output(network(encoded.fields, encoded.numbers), encoded)
+    if codec.encoding.kind != EVOLUTION:
+        return output
+    whole = torch.cat([encoded.base[:, None], output], dim=1)
+    return codec.declared(whole, encoded.mean)
+
+
+def field_of(values: Array, problem: Problem, encoding: Encoding) -> Field:
+    """Values on the grid as a function of points."""
+    if encoding.kind != EVOLUTION:
+        raise NotImplementedError("steady")
+    dimension = len(encoding.axes)
+    modes = (min(values.shape[2:]) - 1) // 2
+    spectra: Spectra = to_modes(torch.from_numpy(values), modes, dimension).numpy()
+    lower, upper = np.array(encoding.bounds).T
+    slab = Slab(encoding.times[0], encoding.times[-1], spectra)
+    return SpectralField(lower, upper - lower, [slab], InitialData(problem))
+
+
+__all__ = ["NeuralOperator", "Prediction", "solutions"]

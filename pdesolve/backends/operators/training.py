@@ -1,0 +1,261 @@
+"""Training of a neural operator, as a method that the driver advances step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.dataset import Dataset
+from ...declare.domain import Array
+from ...declare.errors import PDESolveError
+from ...declare.family import Family
+from ..base import Capabilities, Context, Progress
+from .card import Card
+from .encoding import Codec, Encoded, describe, fitted
+from .inputs import ranges
+from .operator import NeuralOperator, solutions
+
+EVALUATED = 256
+"""Members that are evaluated at a time."""
+
+
+class TrainingDataError(PDESolveError):
+    """A data set does not fit the family, or is too small."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned: a family, and data of it.
+
+    Attributes:
+        train: members that are trained on; validation: others, which choose the best state.
+    """
+
+    family: Family
+    train: Dataset
+    validation: Dataset
+
+    @property
+    def name(self) -> str:
+        return self.family.name
+
+    @property
+    def digest(self) -> str:
+        return f"{self.family.digest} {self.train.digest}"
+
+
+@dataclass
+class Weights:
+    """A network's parameters and buffers by name."""
+
+    tensors: dict[str, Tensor]
+
+    def arrays(self) -> dict[str, Array]:
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.tensors.items()}
+
+
+@dataclass
+class TrainingState:
+    """Network and moments; the data are brought back by the task."""
+
+    network: nn.Module
+    moments: torch.optim.Optimizer
+    generator: torch.Generator
+    step: int = 0
+    learning: Any = field(default=None, metadata={"transient": True})
+
+
+@dataclass
+class Learning:
+    """The data as tensors, and what measures the network against them."""
+
+    codec: Codec
+    train: Encoded
+    targets: Tensor
+    norms: Tensor
+    validation: Encoded
+    truth: Tensor
+    context: Context
+
+
+@dataclass(frozen=True)
+class Training:
+    """Minimises the mean relative L2 error of a network over the members of a data set.
+
+        loss = mean_i |G(a_i) - u_i|₂ / |u_i|₂     over random batches, by AdamW, in the network's frame
+
+    The merit, by which the driver keeps the best state, is the same error on members that are not trained on.
+    """
+
+    operator: NeuralOperator
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        stochastic=True, open_ended=True, devices=("cpu", "cuda")
+    )
+
+    @property
+    def name(self) -> str:
+        return self.operator.name
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return self.operator.packages
+
+    def start(self, task: Task, context: Context) -> TrainingState:
+        encoding = _encoding(task)
+        network = self.operator.network(encoding, task.train.grid, context.generator(1))
+        network.to(context.device)
+        codec = Codec(encoding, self.operator.dtype, context.device)
+        train, validation = codec.of(task.train), codec.of(task.validation)
+        targets = codec.targets(task.train, train)
+        learning = Learning(
+            codec,
+            train,
+            targets,
+            _norms(task.train, codec),
+            validation,
+            torch.from_numpy(task.validation.values).to(context.device, self.operator.dtype),
+            context,
+        )
+        moments = torch.optim.AdamW(
+            network.parameters(), lr=self.operator.learning_rate, weight_decay=self.operator.weight_decay
+        )
+        return TrainingState(network, moments, context.generator(2), learning=learning)
+
+    def advance(self, state: TrainingState) -> Progress:
+        """One optimiser step."""
+        learning, options = state.learning, self.operator
+        members = torch.randint(
+            len(learning.targets), (min(options.batch, len(learning.targets)),), generator=state.generator
+        )
+        batch, targets = self._batch(state, members)
+        for group in state.moments.param_groups:
+            group["lr"] = options.learning_rate * schedule(learning.context.spent(), options.warm_up)
+        output = learning.codec.output(state.network(batch.fields, batch.numbers), batch)
+        loss = ((output - targets).flatten(1).norm(dim=1) / learning.norms[members]).mean()
+        state.moments.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.moments.step()
+        state.step += 1
+        return Progress(float(loss.detach()), learning.context.spent())
+
+    def _batch(self, state: TrainingState, members: Tensor) -> tuple[Encoded, Tensor]:
+        """Members and their solutions, mirrored at random where the equations allow it."""
+        learning = state.learning
+        batch, targets = learning.train[members], learning.targets[members]
+        sign = learning.codec.encoding.mirror
+        if sign is not None:
+            flip = torch.rand(len(members), generator=state.generator) < 0.5
+
+            def mirrored(x: Tensor) -> Tensor:
+                choose = flip.to(x.device).view(-1, *[1] * (x.ndim - 1))
+                return torch.where(choose, sign * x.flip(-1).roll(1, -1), x)
+
+            batch = batch._replace(fields=mirrored(batch.fields), base=mirrored(batch.base))
+            targets = mirrored(targets)
+        if self.operator.noise:
+            disturbance = torch.randn(batch.fields.shape, generator=state.generator).to(batch.fields)
+            batch = batch._replace(fields=batch.fields + self.operator.noise * disturbance)
+        return batch, targets
+
+    # -- what the driver asks ------------------------------------------------------------------------
+
+    def merit(self, state: TrainingState) -> float:
+        """Mean relative L2 error over the validation members."""
+        learning = state.learning
+        predicted = predict(state.network, learning.codec, learning.validation)
+        return float(relative_errors(predicted, learning.truth).mean())
+
+    def field(self, state: TrainingState) -> Weights:
+        return Weights({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
+
+    def restore(self, task: Task, arrays: Mapping[str, Array]) -> Weights:
+        return Weights({name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()})
+
+    def parameters(self, state: TrainingState) -> dict[str, float]:
+        return {}
+
+    def error_estimate(self, state: TrainingState) -> float | None:
+        return None
+
+    def diagnose(self, state: TrainingState) -> str:
+        return "the loss of the training (a learning rate that is too large?)"
+
+    def describe(self, state: TrainingState) -> str:
+        return f"{state.step} steps, {sum(p.numel() for p in state.network.parameters()):,} parameters"
+
+    def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card:
+        """What is known of the operator before it is tested."""
+        problem = task.family.typical
+        return Card(
+            self.operator.name,
+            options,
+            task.family.recipe(),
+            {str(key): float(value) for key, value in problem.parameters.items()},
+            state.learning.codec.encoding,
+            task.train.grid,
+            ranges(task.train),
+            data={
+                "train": {"members": len(task.train), "digest": task.train.digest, **task.train.attributes},
+                "validation": {"members": len(task.validation), "digest": task.validation.digest},
+            },
+        )
+
+
+def schedule(share: float, warm_up: float) -> float:
+    """A rise over the first ``warm_up`` of the run, then half a cosine down to zero."""
+    rise = min(1.0, share / warm_up) if warm_up else 1.0
+    return max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def predict(network: nn.Module, codec: Codec, encoded: Encoded) -> Tensor:
+    """Solutions of many members (n, times, unknowns, *grid), as declared."""
+    with torch.no_grad():
+        starts = range(0, len(encoded.fields), EVALUATED)
+        return torch.cat([solutions(network, codec, encoded[i : i + EVALUATED]) for i in starts])
+
+
+def relative_errors(predicted: Tensor, truth: Tensor) -> Tensor:
+    """|p - q|₂ / |q|₂ of each member over all times, unknowns and points, (n,)."""
+    errors: Tensor = (predicted - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)
+    return errors
+
+
+def _norms(data: Dataset, codec: Codec) -> Tensor:
+    """|u|₂ of each member."""
+    norms: Tensor = torch.from_numpy(data.values).to(codec.device, codec.dtype).flatten(1).norm(dim=1)
+    return norms
+
+
+def _encoding(task: Task) -> Any:
+    """Shape and statistics.
+
+    Raises:
+        TrainingDataError: family and data do not fit each other.
+    """
+    who = f"training on {task.name!r}"
+    try:
+        shape = describe(task.family, task.train.times)
+    except ValueError as error:
+        raise TrainingDataError(
+            who, "a family that networks can learn", str(error), "Use another."
+        ) from error
+    for given in (task.train, task.validation):
+        if given.names != shape.unknowns or set(given.fields) != set(shape.fields) or not len(given):
+            raise TrainingDataError(
+                who,
+                f"data of {', '.join(shape.unknowns)} from {', '.join((*shape.fields, *shape.numbers))}",
+                f"{len(given)} members with {', '.join(given.names)} from {', '.join(given.fields)}",
+                "Make them by `pdesolve generate` for this family.",
+            )
+    if task.train.grid != task.validation.grid:
+        raise TrainingDataError(who, "one grid", f"{task.train.grid} and {task.validation.grid}", "Resample.")
+    return fitted(shape, task.train)
+
+
+__all__ = ["Task", "Training", "TrainingDataError", "predict", "relative_errors"]

@@ -1,0 +1,154 @@
+"""`train` and `evaluate`: neural operators from data sets, by the loop that solves problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import checkpoint as checkpoints
+from .backends.base import Context
+from .backends.operators import card as cards
+from .backends.operators.encoding import Codec
+from .backends.operators.operator import NeuralOperator
+from .backends.operators.training import Task, Training, TrainingDataError, predict, relative_errors
+from .data.dataset import Dataset
+from .data.metrics import metrics
+from .data.reading import read
+from .declare.family import Family
+from .driver import interruption
+from .loop import Run
+from .progress import ProgressBar
+from .solution import Status
+from .solution.output import check_writable
+
+
+def train(
+    family: Family,
+    operator: NeuralOperator,
+    data: Dataset | str | Path,
+    out: str | Path,
+    *,
+    validation: float = 0.1,
+    budget: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 60.0,
+    progress: bool | None = None,
+) -> NeuralOperator:
+    """Train an operator on members of a family, and write it to a file.
+
+    Args:
+        family: what the data are drawn from.
+        operator: its options, such as ``FNO(width=32)``.
+        data: what `generate` returned, or its file; test members are not among it.
+        out: the file for weights (safetensors) and card.
+        validation: share of the members, the last ones, that choose the best state and are not trained on.
+        budget: wall-clock seconds, data and compilation included; 60 where neither it nor ``steps`` is given.
+        steps: optimiser steps. The learning rate falls to zero at the end of budget or steps.
+        seed: of weights and batches.
+        device: ``cpu`` or ``cuda``.
+        checkpoint: a file from which a killed training goes on.
+        progress: show a progress bar; None shows it on a terminal.
+
+    Returns:
+        The operator with its weights, for `solve` and `evaluate`.
+
+    Raises:
+        TrainingDataError: family and data do not fit each other.
+        CheckpointError, CheckpointMismatchError: see `solve`.
+    """
+    given = data if isinstance(data, Dataset) else read(data)
+    held = max(1, round(validation * len(given)))
+    if not 0 < validation < 1 or len(given) < 2:
+        raise TrainingDataError(
+            f"train({family.name!r})",
+            "at least two members, and a share of them between 0 and 1 for validation",
+            f"{len(given)} members, validation={validation}",
+            "Generate more, or change the share.",
+        )
+    own, others = given.split(len(given) - held)
+    task = Task(family, own, others)
+    if budget is None and steps is None:
+        budget = 60.0
+    context = Context(int(seed), device, "float64", budget, steps)
+    target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
+    run = Run(task, Training(operator), context, None, kept, checkpoint_every)
+    run.begin()
+    with ProgressBar(f"{family.name} · {operator.name}", progress) as bar, interruption() as interrupted:
+        run.loop(bar, interrupted)
+    answer = run.answer()
+    card = run.method.card(task, run.state, checkpoints.plain(operator))
+    provenance = run.provenance(answer.step)
+    card = replace(
+        card,
+        metrics={"validation_relative_l2": answer.merit},
+        training={
+            **{
+                k: provenance[k]
+                for k in ("seed", "device", "steps", "answer_step", "versions", "threads", "created")
+            },
+            "status": (run.status or Status.COMPLETED).name,
+            "seconds": run.elapsed,
+            "said": run.method.describe(run.state),
+        },
+    )
+    cards.write(target, card, answer.field.tensors)
+    return type(operator).load(target)
+
+
+def evaluate(
+    operator: NeuralOperator, data: Dataset | str | Path, *, device: str = "cpu"
+) -> dict[str, float]:
+    """Errors of a trained operator on members that it did not see; they are written to its card as well.
+
+    Returns:
+        ``relative_l2``, the mean over members of |p - q| / |q|, its median and greatest value, the metrics of
+        `pdesolve.data.metrics`, the number of ``members``, and ``seconds`` of one evaluation of all of them.
+    """
+    import time
+
+    given = data if isinstance(data, Dataset) else read(data)
+    assert operator.weights is not None
+    card, weights = cards.read(operator.weights)
+    if given.digest in {part.get("digest") for part in card.data.values()}:
+        raise TrainingDataError(
+            f"evaluate({operator.weights})",
+            "members that the training did not see",
+            "the data that it was trained on",
+            "Generate a test set with another seed.",
+        )
+    network = operator.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
+    network.load_state_dict(weights)
+    network.to(device).eval()
+    codec = Codec(card.encoding, operator.dtype, device)
+    begin = time.perf_counter()
+    predicted = predict(network, codec, codec.of(given)).double().cpu()
+    seconds = time.perf_counter() - begin
+    truth = torch.from_numpy(given.values).double()
+    errors = relative_errors(predicted, truth).numpy()
+    found = {
+        "relative_l2": float(errors.mean()),
+        "median": float(np.median(errors)),
+        "greatest": float(errors.max()),
+        "members": float(len(given)),
+        "seconds": seconds,
+        **metrics(predicted.numpy(), truth.numpy(), given.coordinates),
+    }
+    tested = {**found, "test_digest": given.digest}
+    cards.write(operator.weights, replace(card, metrics={**card.metrics, **_numbers(tested)}), weights)
+    return found
+
+
+def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+__all__ = ["evaluate", "train"]
