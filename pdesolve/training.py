@@ -107,7 +107,8 @@ def train(
 def evaluate(
     operator: NeuralOperator, data: Dataset | str | Path, *, device: str = "cpu"
 ) -> dict[str, float]:
-    """Errors of a trained operator on members that it did not see; they are written to its card as well.
+    """Errors of a trained operator on members that it did not see; on the grid of its training
+    they are written to its card as well.
 
     Returns:
         ``relative_l2``, the mean over members of |p - q| / |q|, its median and greatest value, the metrics of
@@ -143,7 +144,8 @@ def evaluate(
         **metrics(predicted.numpy(), truth.numpy(), given.coordinates),
     }
     tested = {**found, "test_digest": given.digest}
-    cards.write(operator.weights, replace(card, metrics={**card.metrics, **_numbers(tested)}), weights)
+    if given.grid == card.grid:
+        cards.write(operator.weights, replace(card, metrics={**card.metrics, **_numbers(tested)}), weights)
     return found
 
 

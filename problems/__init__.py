@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +16,7 @@ import sympy as sp
 
 from pdesolve.declare import PDESolveError, Problem
 from pdesolve.declare.errors import ExpressionTypeError, ParameterValueError
+from pdesolve.declare.family import Family
 from pdesolve.declare.symbols import as_expression
 
 CATALOGUE = {
@@ -110,23 +111,60 @@ def catalogue(name: str, **parameters: Any) -> Problem:
         DeclarationError: a value makes no sense in the problem.
     """
     function, known = _function(name), parameters_of(name)
-    wrong = [key for key in parameters if key not in known]
-    if wrong:
-        raise UnknownProblemParameterError(
-            f"catalogue({name!r})",
-            f"parameters among {', '.join(known)}",
-            ", ".join(wrong),
-            "Drop or rename what it does not take.",
-        )
+    _check(f"catalogue({name!r})", parameters, known)
     return function(**parameters)
 
 
-def _function(name: str) -> Callable[..., Problem]:
-    if name not in CATALOGUE:
-        close = get_close_matches(str(name), CATALOGUE, n=3, cutoff=0.5)
-        expected = f"{' or '.join(close)}?" if close else f"one of {', '.join(names())}"
-        raise UnknownProblemError("catalogue()", expected, repr(name), "See `pdesolve problems`.")
-    module, _, attribute = CATALOGUE[name].partition(":")
+def family_names() -> tuple[str, ...]:
+    """The names of all families, sorted."""
+    return tuple(sorted(FAMILIES))
+
+
+def family(name: str, **parameters: Any) -> Family:
+    """A family of the catalogue, with some of its parameters set.
+
+    >>> family("burgers-random", nu=0.1).sample(seed=7).family
+    'burgers-random'
+
+    Raises:
+        UnknownProblemError: the catalogue has no such family.
+        UnknownProblemParameterError: it takes no such parameter.
+    """
+    function = _function(name, FAMILIES, "family()")
+    known = tuple(inspect.signature(function).parameters)
+    _check(f"family({name!r})", parameters, known)
+    return function(**parameters)
+
+
+def family_parameters(name: str) -> tuple[str, ...]:
+    """The parameters that a family takes.
+
+    Raises:
+        UnknownProblemError: the catalogue has no such family.
+    """
+    return tuple(inspect.signature(_function(name, FAMILIES, "family()")).parameters)
+
+
+def _check(who: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse parameters that an entry does not take."""
+    wrong = [key for key in given if key not in known]
+    if wrong:
+        raise UnknownProblemParameterError(
+            who,
+            f"parameters among {', '.join(known) or 'none'}",
+            ", ".join(wrong),
+            "Drop or rename what it does not take.",
+        )
+
+
+def _function(
+    name: str, entries: Mapping[str, str] = CATALOGUE, who: str = "catalogue()"
+) -> Callable[..., Any]:
+    if name not in entries:
+        close = get_close_matches(str(name), entries, n=3, cutoff=0.5)
+        expected = f"{' or '.join(close)}?" if close else f"one of {', '.join(sorted(entries))}"
+        raise UnknownProblemError(who, expected, repr(name), "See `pdesolve problems`.")
+    module, _, attribute = entries[name].partition(":")
     return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)  # type: ignore[no-any-return]
 
 
@@ -161,11 +199,15 @@ def number(entry: str, key: str, value: Any) -> sp.Expr:
 
 __all__ = [
     "CATALOGUE",
+    "FAMILIES",
     "ProblemVariantError",
     "UnknownProblemError",
     "UnknownProblemParameterError",
     "catalogue",
     "catalogue_names",
+    "family",
+    "family_names",
+    "family_parameters",
     "names",
     "number",
     "parameters_of",

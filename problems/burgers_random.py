@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sympy import Eq, Expr
@@ -39,22 +40,21 @@ def burgers_random(nu: Any = 0.01, T: Any = 1) -> Family:
 
     Source: Li et al., ICLR 2021 (arXiv 2010.08895), section 5.1; Li et al. (arXiv 2111.03794), section 4.1.
     """
+    value, end = number("burgers-random", "nu", nu), number("burgers-random", "T", T)
+    start = GaussianField(Interval(coordinates("x"), 0, 1), sigma=25, tau=5, gamma=2, modes=42)
+    return Family("burgers-random", partial(_declare, value, end), {"u0": start}, points=128, times=101)
+
+
+def _declare(nu: Expr, end: Expr, u0: Expr) -> Problem:
     x, t = coordinates("x t")
     u = unknown("u", x, t)
-    viscosity, value = parameter("nu", positive=True), number("burgers-random", "nu", nu)
-    end = number("burgers-random", "T", T)
-    line = Interval(x, 0, 1)
-
-    def declare(u0: Expr) -> Problem:
-        return Problem(
-            name="burgers-random",
-            equations={"Burgers": Eq(u.diff(t) + u * u.diff(x), viscosity * u.diff(x, 2))},
-            domain=line * Time(t, 0, end),
-            conditions=[Initial(u, u0), Periodic(u)],
-            parameters={viscosity: value},
-            reference=Reference(backend="spectral", options={"rtol": 1e-7}, description="Fourier ETDRK4"),
-            description="Viscous Burgers on a circle, from a random field.",
-        )
-
-    start = GaussianField(line, sigma=25, tau=5, gamma=2, modes=42)
-    return Family("burgers-random", declare, {"u0": start}, points=128, times=101)
+    viscosity = parameter("nu", positive=True)
+    return Problem(
+        name="burgers-random",
+        equations={"Burgers": Eq(u.diff(t) + u * u.diff(x), viscosity * u.diff(x, 2))},
+        domain=Interval(x, 0, 1) * Time(t, 0, end),
+        conditions=[Initial(u, u0), Periodic(u)],
+        parameters={viscosity: nu},
+        reference=Reference(backend="spectral", options={"rtol": 1e-7}, description="Fourier ETDRK4"),
+        description="Viscous Burgers on a circle, from a random field.",
+    )

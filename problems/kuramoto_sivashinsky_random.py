@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sympy import Eq, Expr
@@ -29,20 +30,21 @@ def kuramoto_sivashinsky_random(L: Any = 64, T: Any = 100) -> Family:
 
     Source: Brandstetter, Welling & Worrall, ICML 2022 (arXiv 2202.07643); L and T are not jittered here.
     """
-    x, t = coordinates("x t")
-    u = unknown("u", x, t)
     length = number("kuramoto-sivashinsky-random", "L", L)
     end = number("kuramoto-sivashinsky-random", "T", T)
-    line = Interval(x, 0, length)
+    start = RandomSines(Interval(coordinates("x"), 0, length))
+    declare = partial(_declare, length, end)
+    return Family("kuramoto-sivashinsky-random", declare, {"u0": start}, points=128, times=501)
 
-    def declare(u0: Expr) -> Problem:
-        return Problem(
-            name="kuramoto-sivashinsky-random",
-            equations={"KS": Eq(u.diff(t) + u * u.diff(x) + u.diff(x, 2) + u.diff(x, 4), 0)},
-            domain=line * Time(t, 0, end),
-            conditions=[Initial(u, u0), Periodic(u)],
-            reference=Reference(backend="spectral", options={"rtol": 1e-6}, description="Fourier ETDRK4"),
-            description="Kuramoto-Sivashinsky: chaos that grows from a few long waves.",
-        )
 
-    return Family("kuramoto-sivashinsky-random", declare, {"u0": RandomSines(line)}, points=128, times=501)
+def _declare(length: Expr, end: Expr, u0: Expr) -> Problem:
+    x, t = coordinates("x t")
+    u = unknown("u", x, t)
+    return Problem(
+        name="kuramoto-sivashinsky-random",
+        equations={"KS": Eq(u.diff(t) + u * u.diff(x) + u.diff(x, 2) + u.diff(x, 4), 0)},
+        domain=Interval(x, 0, length) * Time(t, 0, end),
+        conditions=[Initial(u, u0), Periodic(u)],
+        reference=Reference(backend="spectral", options={"rtol": 1e-6}, description="Fourier ETDRK4"),
+        description="Kuramoto-Sivashinsky: chaos that grows from a few long waves.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sympy import Eq, Expr, cos, pi, sin
@@ -39,34 +40,31 @@ def navier_stokes_random(nu: Any = 1e-3, T: Any = 50) -> Family:
 
     Source: Li et al., ICLR 2021 (arXiv 2010.08895), section 5.3, and its generator.
     """
+    value, end = number("navier-stokes-random", "nu", nu), number("navier-stokes-random", "T", T)
+    x, y = coordinates("x y")
+    square = Box((x, 0, 1), (y, 0, 1))
+    start = GaussianField(square, sigma=7**1.5, tau=7, gamma=2.5, modes=15, zero_mean=True)
+    declare = partial(_declare, value, end)
+    return Family("navier-stokes-random", declare, {"omega0": start}, points=64, times=51)
+
+
+def _declare(nu: Expr, end: Expr, omega0: Expr) -> Problem:
     x, y, t = coordinates("x y t")
     omega, psi = unknown("omega psi", x, y, t)
-    viscosity, value = parameter("nu", positive=True), number("navier-stokes-random", "nu", nu)
-    end = number("navier-stokes-random", "T", T)
-    square = Box((x, 0, 1), (y, 0, 1))
+    viscosity = parameter("nu", positive=True)
     phase = 2 * pi * (x + y)
     transport = omega.diff(t) + psi.diff(y) * omega.diff(x) - psi.diff(x) * omega.diff(y)
     force = (sin(phase) + cos(phase)) / 10
-
-    def declare(omega0: Expr) -> Problem:
-        return Problem(
-            name="navier-stokes-random",
-            equations={
-                "vorticity": Eq(transport, viscosity * (omega.diff(x, 2) + omega.diff(y, 2)) + force),
-                "stream function": Eq(psi.diff(x, 2) + psi.diff(y, 2), -omega),
-            },
-            domain=square * Time(t, 0, end),
-            conditions=[
-                Initial(omega, omega0),
-                Periodic(omega),
-                Periodic(psi),
-                Value(psi, 0, at={x: 0, y: 0}),
-            ],
-            parameters={viscosity: value},
-            unknowns=(omega, psi),
-            reference=Reference(backend="spectral", options={"rtol": 1e-5}, description="Fourier ETDRK4"),
-            description="Navier-Stokes on the torus from random vorticity.",
-        )
-
-    start = GaussianField(square, sigma=7**1.5, tau=7, gamma=2.5, modes=15, zero_mean=True)
-    return Family("navier-stokes-random", declare, {"omega0": start}, points=64, times=51)
+    return Problem(
+        name="navier-stokes-random",
+        equations={
+            "vorticity": Eq(transport, viscosity * (omega.diff(x, 2) + omega.diff(y, 2)) + force),
+            "stream function": Eq(psi.diff(x, 2) + psi.diff(y, 2), -omega),
+        },
+        domain=Box((x, 0, 1), (y, 0, 1)) * Time(t, 0, end),
+        conditions=[Initial(omega, omega0), Periodic(omega), Periodic(psi), Value(psi, 0, at={x: 0, y: 0})],
+        parameters={viscosity: nu},
+        unknowns=(omega, psi),
+        reference=Reference(backend="spectral", options={"rtol": 1e-5}, description="Fourier ETDRK4"),
+        description="Navier-Stokes on the torus from random vorticity.",
+    )

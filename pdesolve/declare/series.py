@@ -19,7 +19,7 @@ Boundary = Literal["periodic", "neumann", "dirichlet"]
 
 def eigenvalues(boundary: Boundary, length: float, modes: int) -> Array:
     """λ of -φ'' = λ φ on an interval, in the order of `eigenfunctions`."""
-    return np.asarray(_wavenumbers(boundary, length, modes)[0] ** 2)
+    return np.asarray(_wavenumbers(boundary, length, modes) ** 2)
 
 
 def eigenfunctions(
@@ -30,25 +30,24 @@ def eigenfunctions(
     ``periodic``: 1, cos and sin of 2πk(x - x₀)/L, M = 2K + 1; ``neumann``: 1, cos πk(x - x₀)/L, M = K + 1;
     ``dirichlet``: sin πk(x - x₀)/L, M = K; all of unit L2 norm.
     """
-    kappa, is_sine = _wavenumbers(boundary, length, modes)
-    phase = (
-        np.outer(x - lower, kappa) + (order - is_sine) * np.pi / 2
-    )  # cos' = cos(· + π/2), sin = cos(· - π/2)
+    kappa = _wavenumbers(boundary, length, modes)
+    unit = (2 if boundary == "periodic" else 1) * np.pi / length
+    waves = np.empty((len(x), modes + 1), dtype=np.complex128)  # exp(iκ(x - x₀)), powers of the first
+    waves[:, 0], waves[:, 1:] = 1, np.exp(1j * unit * (x - lower))[:, None]
+    np.cumprod(waves, axis=1, out=waves)
+    waves *= 1j**order
+    sines = waves.imag[:, 1:]
+    parts = {"periodic": (waves.real, sines), "neumann": (waves.real,), "dirichlet": (sines,)}
     norm = np.where(kappa > 0, np.sqrt(2 / length), np.sqrt(1 / length))
-    scale = np.where((kappa == 0) & (order > 0), 0.0, norm * kappa**order)
-    return np.asarray(scale * np.cos(phase))
+    return np.asarray(np.concatenate(parts[boundary], axis=1) * (norm * kappa**order))
 
 
-def _wavenumbers(boundary: Boundary, length: float, modes: int) -> tuple[Array, Array]:
-    """κ of each eigenfunction, and whether it is a sine."""
-    k = np.arange(1.0, modes + 1)
-    zero = np.zeros(1)
+def _wavenumbers(boundary: Boundary, length: float, modes: int) -> Array:
+    """κ of each eigenfunction."""
+    k = np.arange(modes + 1.0)
     if boundary == "periodic":
-        kappa = np.concatenate([zero, 2 * np.pi / length * k, 2 * np.pi / length * k])
-        return kappa, np.asarray(np.arange(2 * modes + 1) > modes, dtype=np.float64)
-    if boundary == "neumann":
-        return np.concatenate([zero, np.pi / length * k]), np.zeros(modes + 1)
-    return np.pi / length * k, np.ones(modes)
+        return np.asarray(2 * np.pi / length * np.concatenate([k, k[1:]]))
+    return np.asarray(np.pi / length * (k if boundary == "neumann" else k[1:]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -254,7 +254,7 @@ class Codec:
     # -- frames ------------------------------------------------------------------------------------
 
     def canonical(self, values: Tensor, mean: Tensor) -> Tensor:
-        """Solutions at all times (n, times, unknowns, *grid), seen from the frame in which the mean is zero."""
+        """Solutions at all times (n, times, unknowns, *grid), in the frame in which the mean is zero."""
         if self.encoding.boost is None:
             return values
         return self._shifted(values - mean.view(-1, 1, 1, 1), mean)

@@ -25,10 +25,11 @@ from ...solution.finding import Finding
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
 from ..fourier_field import SpectralField
+from ..spline_field import SplineField
 from . import card as cards
 from .card import Card
 from .encoding import EVOLUTION, Codec, Encoding
-from .inputs import input_values, outside
+from .inputs import grid_axes, input_values, outside
 
 STREAM = 7
 
@@ -182,6 +183,8 @@ class NeuralOperator(Backend):
         return field_of(state.values, state.problem, state.card.encoding)
 
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
+        if problem.domain.time is None:
+            return SplineField.from_arrays(arrays)
         return SpectralField.from_arrays(arrays, InitialData(problem))
 
     def diagnosis(self, state: Prediction, history: Any) -> list[Finding]:
@@ -200,7 +203,7 @@ def solutions(network: nn.Module, codec: Codec, encoded: Any) -> Tensor:
 def field_of(values: Array, problem: Problem, encoding: Encoding) -> Field:
     """Values on the grid as a function of points."""
     if encoding.kind != EVOLUTION:
-        raise NotImplementedError("steady")
+        return SplineField(grid_axes(encoding, values.shape[2:]), values[0])
     dimension = len(encoding.axes)
     modes = (min(values.shape[2:]) - 1) // 2
     spectra: Spectra = to_modes(torch.from_numpy(values), modes, dimension).numpy()

@@ -73,7 +73,7 @@ def evolve(
     compared = np.unique(np.linspace(0, len(times) - 1, min(COMPARED, len(times))).round().astype(int))
     earlier: Array | None = None
     for _ in range(LEVELS):
-        values = _run(evolution, start[torch.from_numpy(left)], times, points, level)
+        values = march(evolution, start[torch.from_numpy(left)], times, points, level)
         sample = values[:, compared].reshape(len(left), -1)
         if earlier is not None:
             with np.errstate(invalid="ignore", over="ignore"):
@@ -113,7 +113,7 @@ def _even(n: float) -> int:
     return int(next_fast_len(int(np.ceil(n)), real=True))
 
 
-def _run(evolution: Evolution, start: Tensor, times: Array, points: int, level: Level) -> Array:
+def march(evolution: Evolution, start: Tensor, times: Array, points: int, level: Level) -> Array:
     """(N, times, components, *points) on one level."""
     system = Semilinear(evolution, level.points)
     spacing = float(times[1] - times[0]) if len(times) > 1 else 1.0
@@ -134,4 +134,4 @@ def _run(evolution: Evolution, start: Tensor, times: Array, points: int, level: 
     return torch.cat(blocks).numpy()
 
 
-__all__ = ["EnsembleError", "evolve"]
+__all__ = ["EnsembleError", "Level", "evolve", "march"]

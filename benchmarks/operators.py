@@ -1,0 +1,177 @@
+"""Neural operators: errors on members that training did not see, with the costs of data and training.
+
+    python -m pdesolve.benchmarks.operators --out benchmarks/results/operators.json
+    python -m pdesolve.benchmarks.operators --only burgers-fno burgers-deeponet
+
+Training members come from seed 0 of the family, test members from seed 1; validation members, which choose
+the state that is kept, are the last tenth of the training members. Errors are means over the test members of
+the relative L2 error over all stored times. ``classical`` is the coarsest grid and step of the same Fourier
+integrator, or the coarsest mesh of the finite elements, whose mean error is no larger, with its seconds for
+one member; ``breaks_even_after`` is the number of members beyond which data, training and evaluations take
+less time than it, none where one evaluation takes longer.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import pdesolve as pde
+from pdesolve.backends.operators import FNO, DeepONet, NeuralOperator, UNet
+from pdesolve.backends.spectral.ensemble import Level, march
+from pdesolve.benchmarks.records import Record, run_cases
+from pdesolve.checkpoint import plain
+from pdesolve.data.dataset import Dataset
+from pdesolve.generate import generate
+from pdesolve.problems import family
+from pdesolve.residual.fourier.evolution import Evolution
+from pdesolve.training import evaluate, train
+
+FOLDER = Path(tempfile.gettempdir()) / "pdesolve-operators"
+"""Data sets are kept here, and continued by `generate`."""
+TEST_SEED = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family, an operator, and the error and seconds asked for."""
+
+    family: str
+    operator: NeuralOperator
+    asked: float
+    within: float
+    members: int = 1000
+    tests: int = 200
+    rtol: float = 1e-6
+    finer: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "burgers-fno": Case("burgers-random", FNO(), 0.01, 600.0, finer=0.012),
+    "burgers-deeponet": Case("burgers-random", DeepONet(), 0.05, 600.0),
+    "burgers-unet": Case("burgers-random", UNet(width=32), 0.05, 600.0),
+    "darcy-fno": Case("darcy-random", FNO(modes=24, width=32), 0.02, 900.0, tests=100, rtol=1e-2),
+}
+
+
+def data(case: Case, members: int, seed: int, points: int | None = None) -> tuple[Dataset, float]:
+    """Members of a family, and the seconds that they took (0 where the file was there)."""
+    FOLDER.mkdir(exist_ok=True)
+    made = family(case.family, **case.parameters)
+    out = FOLDER / f"{case.family}-{seed}-{points or made.points}.h5"
+    begin = time.perf_counter()
+    found = generate(made, members, out, seed=seed, points=points, rtol=case.rtol, progress=False)
+    return found.subset(slice(0, members)), time.perf_counter() - begin
+
+
+def run(name: str, share: float = 1.0) -> Record:
+    """Train, test, and compare with the classical solver."""
+    case = CASES[name]
+    made = family(case.family, **case.parameters)
+    own, seconds_data = data(case, case.members, 0)
+    tests, _ = data(case, case.tests, TEST_SEED)
+    out = FOLDER / f"{name}.safetensors"
+    begin = time.perf_counter()
+    trained = train(made, case.operator, own, out, budget=case.within * share, seed=0, progress=False)
+    seconds = time.perf_counter() - begin
+    found = evaluate(trained, tests)
+    record: Record = {
+        "options": plain(case.operator),
+        "asked": case.asked,
+        "within": case.within,
+        "relative_l2": found["relative_l2"],
+        "median": found["median"],
+        "greatest": found["greatest"],
+        "seconds_data": round(seconds_data, 1),
+        "seconds_training": round(seconds, 1),
+        "seconds_evaluation": found["seconds"] / case.tests,
+        "reference_error": float(np.max(tests.errors)) if tests.errors is not None else None,
+        "members": case.members,
+        "tests": case.tests,
+    }
+    if case.finer is not None:
+        fine, _ = data(case, case.tests, TEST_SEED, 2 * made.points)
+        finer = type(trained).load(out, points=2 * made.points)
+        record |= {"asked_finer": case.finer, "relative_l2_finer": evaluate(finer, fine)["relative_l2"]}
+    record |= classical(made, tests, found["relative_l2"])
+    gain = record["classical_seconds"] - record["seconds_evaluation"]
+    paid = (seconds_data + seconds) / gain if gain > 0 else None
+    return record | {"breaks_even_after": None if paid is None else round(paid)}
+
+
+def classical(made: Any, tests: Dataset, reached: float) -> Record:
+    """The coarsest classical solve that is as exact on average, a member at a time on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return (_coarse_elements if tests.times is None else _coarse_fourier)(made, tests, reached)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _coarse_fourier(made: Any, tests: Dataset, reached: float) -> Record:
+    evolution = Evolution(made.typical)
+    chosen = tests.subset(slice(0, 20))
+    start = torch.from_numpy(chosen.values[:, 0].astype(np.float64))
+    assert chosen.times is not None
+    points = tests.grid[0]
+    for n in (24, 32, 48, 64, 96, 128, 192, 256):
+        for steps in (1, 2, 4, 8):
+            values = march(evolution, start, chosen.times, points, Level(n, steps))
+            if _mean_error(values, chosen) > reached:
+                continue
+            begin = time.perf_counter()
+            for i in range(5):
+                march(evolution, start[i : i + 1], chosen.times, points, Level(n, steps))
+            seconds = (time.perf_counter() - begin) / 5
+            return {
+                "classical": f"ETDRK4, {n} points, {steps} steps between stored times",
+                "classical_relative_l2": _mean_error(values, chosen),
+                "classical_seconds": seconds,
+            }
+    return {"classical": "none as exact", "classical_relative_l2": None, "classical_seconds": 0.0}
+
+
+def _coarse_elements(made: Any, tests: Dataset, reached: float) -> Record:
+    grids = np.meshgrid(*tests.coordinates, indexing="ij")
+    points = np.stack([g.ravel() for g in grids], axis=1)
+    members = range(5)
+    for size in (1 / 8, 1 / 12, 1 / 16, 1 / 24, 1 / 32, 1 / 48, 1 / 64, 1 / 96):
+        begin, errors = time.perf_counter(), []
+        for i in members:
+            problem = made.sample((TEST_SEED, i)).replace(reference=None)
+            solution = pde.solve(
+                problem, "fem", degree=1, size=size, max_levels=1, progress=False, throw=False
+            )
+            values = solution(points)[:, 0].reshape(grids[0].shape)
+            errors.append(
+                np.linalg.norm(values - tests.values[i, 0, 0]) / np.linalg.norm(tests.values[i, 0, 0])
+            )
+        if np.mean(errors) <= reached:
+            return {
+                "classical": f"linear elements of size {size:.3g}",
+                "classical_relative_l2": float(np.mean(errors)),
+                "classical_seconds": (time.perf_counter() - begin) / len(members),
+            }
+    return {"classical": "none as exact", "classical_relative_l2": None, "classical_seconds": 0.0}
+
+
+def _mean_error(values: np.ndarray[Any, Any], tests: Dataset) -> float:
+    wrong = (values - tests.values).reshape(len(tests), -1)
+    size = np.linalg.norm(tests.values.reshape(len(tests), -1), axis=1)
+    errors = np.linalg.norm(wrong, axis=1) / size
+    return float(np.mean(np.where(np.isfinite(errors), errors, np.inf)))
+
+
+if __name__ == "__main__":
+    cases: dict[str, Callable[[], Record]] = {name: functools.partial(run, name) for name in CASES}
+    run_cases(__doc__, cases, hidden=("options",))
