@@ -30,7 +30,7 @@ from pdesolve.backends.spectral.ensemble import Level, march
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 from pdesolve.data.dataset import Dataset
-from pdesolve.generate import generate
+from pdesolve.generation import generate
 from pdesolve.problems import family
 from pdesolve.residual.fourier.evolution import Evolution
 from pdesolve.training import evaluate, train

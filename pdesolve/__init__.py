@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends.fem import FEM
+    from .backends.operators import FNO, DeepONet, UNet
     from .backends.pinn import PINN
     from .backends.spectral import Spectral
     from .declare import (
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
         Disk,
         Domain,
         Ellipse,
+        Family,
+        GaussianField,
         Grid,
         Initial,
         Interval,
+        LogNormal,
+        LogUniform,
         MeshDomain,
         Neumann,
         Observations,
@@ -36,36 +41,47 @@ if TYPE_CHECKING:
         Periodic,
         Polygon,
         Problem,
+        RandomSines,
         Reference,
         Robin,
         SurfaceDomain,
         Term,
         Time,
+        TwoPhase,
+        Uniform,
         Value,
         coordinates,
         parameter,
         unknown,
     )
     from .driver import load, solve
-    from .problems import catalogue
+    from .generation import generate
+    from .problems import catalogue, family
     from .residual.program import Program
     from .solution import Solution, Status
+    from .training import evaluate, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "FEM",
+    "FNO",
     "PINN",
     "Box",
     "Condition",
     "DeclarationError",
+    "DeepONet",
     "Dirichlet",
     "Disk",
     "Domain",
     "Ellipse",
+    "Family",
+    "GaussianField",
     "Grid",
     "Initial",
     "Interval",
+    "LogNormal",
+    "LogUniform",
     "MeshDomain",
     "Neumann",
     "Observations",
@@ -75,6 +91,7 @@ __all__ = [
     "Polygon",
     "Problem",
     "Program",
+    "RandomSines",
     "Reference",
     "Robin",
     "Solution",
@@ -83,26 +100,40 @@ __all__ = [
     "SurfaceDomain",
     "Term",
     "Time",
+    "TwoPhase",
+    "UNet",
+    "Uniform",
     "Value",
     "__version__",
     "catalogue",
     "coordinates",
+    "evaluate",
+    "family",
+    "generate",
     "load",
     "parameter",
     "solve",
+    "train",
     "unknown",
 ]
 
 _ELSEWHERE = {
+    "DeepONet": ".backends.operators",
     "FEM": ".backends.fem",
+    "FNO": ".backends.operators",
     "PINN": ".backends.pinn",
     "Program": ".residual.program",
     "Solution": ".solution",
     "Spectral": ".backends.spectral",
     "Status": ".solution",
+    "UNet": ".backends.operators",
     "catalogue": ".problems",
+    "evaluate": ".training",
+    "family": ".problems",
+    "generate": ".generation",
     "load": ".driver",
     "solve": ".driver",
+    "train": ".training",
 }
 """Where each public name comes from; the others come from ``.declare``."""
 

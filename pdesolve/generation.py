@@ -23,6 +23,8 @@ from .driver import solve
 from .progress import ProgressBar
 from .residual.fourier.evolution import Evolution, InitialData
 
+FINEST = 4096
+"""Points on an axis on which initial data are sampled, at most."""
 PART = 64 << 20
 """Bytes of solutions that are computed before they are written."""
 
@@ -179,15 +181,25 @@ def _side_by_side(
     family: Family, evolution: Evolution, grid: Grid, seed: int, members: range, rtol: float, report: Any
 ) -> Dataset:
     assert grid.times is not None
-    # Twice the stored points: initial data finer than these would be cut otherwise.
-    axes = tuple(
-        np.linspace(lower, upper, 2 * len(c), endpoint=False)
-        for (lower, upper), c in zip(evolution.problem.domain.bounds, grid.coordinates, strict=False)
-    )
-    start = _initial(family, evolution, seed, members, axes)
+    start = _resolved(family, evolution, grid, seed, members, rtol)
     values, errors = evolve(evolution, start, grid.times, len(grid.coordinates[0]), rtol, report)
     names = tuple(evolution.problem.unknown_names[k] for k, _ in evolution.components[: evolution.dynamic])
     return Dataset(values, names, grid.coordinates, grid.times, *_inputs(family, seed, members, grid), errors)
+
+
+def _resolved(
+    family: Family, evolution: Evolution, grid: Grid, seed: int, members: range, rtol: float
+) -> Array:
+    """Initial values (N, components, *grid) on a grid that resolves them, whatever grid is stored."""
+    n = 2 * len(grid.coordinates[0])
+    while True:
+        axes = tuple(np.linspace(*b, n, endpoint=False) for b in evolution.problem.domain.bounds[:-1])
+        few = _initial(family, evolution, seed, members[:8], axes)
+        along = np.abs(np.fft.rfft(few, axis=-1))
+        tail = np.linalg.norm(along[..., n // 3 :]) / np.linalg.norm(along)
+        if tail < rtol / 10 or n >= FINEST:
+            return _initial(family, evolution, seed, members, axes)
+        n *= 2
 
 
 def _initial(

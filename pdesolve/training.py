@@ -153,4 +153,10 @@ def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
-__all__ = ["evaluate", "train"]
+def read_card(operator: NeuralOperator) -> cards.Card:
+    """What is known of a trained operator."""
+    assert operator.weights is not None
+    return cards.read(operator.weights)[0]
+
+
+__all__ = ["evaluate", "read_card", "train"]

@@ -10,12 +10,15 @@ from ..declare.errors import PDESolveError
 from .base import Backend, BackendOptionError
 
 BACKENDS = {
+    "deeponet": "pdesolve.backends.operators:DeepONet",
     "fem": "pdesolve.backends.fem:FEM",
+    "fno": "pdesolve.backends.operators:FNO",
     "gp": "pdesolve.backends.gp:GP",
     "gp-hm": "pdesolve.backends.gp:GPHM",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
     "teng": "pdesolve.backends.teng:TENG",
+    "unet": "pdesolve.backends.operators:UNet",
 }
 """Name and ``module:class`` of each backend."""
 

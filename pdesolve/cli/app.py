@@ -124,3 +124,83 @@ def solve(
     with output.bad_input_exits():
         request = Request(problem, backend, run, settings or (), out, overwrite)
         raise typer.Exit(solve_request(request, output))
+
+
+@app.command()
+def generate(
+    family: Annotated[str, typer.Argument(help="A family of the catalogue, such as burgers-random.")],
+    members: Annotated[int, typer.Option("-n", "--members", help="Members that the file shall hold.")],
+    out: Annotated[Path, typer.Option(help="The HDF5 file; a killed run goes on from it.")],
+    seed: Annotated[int, typer.Option(help="Of all random draws.")] = 0,
+    points: Annotated[int | None, typer.Option(help="Points on each axis.")] = None,
+    times: Annotated[int | None, typer.Option(help="Stored times.")] = None,
+    rtol: Annotated[float, typer.Option(help="Relative error of each member.")] = 1e-6,
+    dtype: Annotated[Dtype, typer.Option(help="Of the stored numbers.")] = Dtype.float32,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes, for members that are solved singly.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the family.")
+    ] = None,
+    as_json: AsJson = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
+) -> None:
+    """Solve random members of a family by a classical backend, and write them as a data set."""
+    from .learning import GenerateRequest, generate_request
+
+    run = {
+        "seed": seed,
+        "points": points,
+        "times": times,
+        "rtol": rtol,
+        "dtype": dtype.value,
+        "workers": workers,
+        "progress": False if no_progress else None,
+    }
+    output = Output(as_json)
+    with output.bad_input_exits():
+        generate_request(GenerateRequest(family, members, out, run, settings or ()), output)
+
+
+@app.command()
+def train(
+    family: Annotated[str, typer.Argument(help="The family that the data are drawn from.")],
+    data: Annotated[Path, typer.Option(help="A file that `pdesolve generate` wrote.")],
+    out: Annotated[Path, typer.Option(help="File for weights and card.")],
+    backend: Annotated[str, typer.Option(help="fno, deeponet or unet.")] = "fno",
+    test: Annotated[
+        Path | None, typer.Option(help="Data of another seed, for the error in the card.")
+    ] = None,
+    validation: Annotated[float, typer.Option(help="Share of the members that choose the best state.")] = 0.1,
+    budget: Annotated[float | None, typer.Option(help="Seconds.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter of the family or an option of the backend."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out.")] = False,
+    as_json: AsJson = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
+) -> None:
+    """Train a neural operator on a data set; `solve --backend fno --set weights=FILE` then uses it."""
+    from .learning import TrainRequest, train_request
+
+    run = {
+        "validation": validation,
+        "budget": budget,
+        "steps": steps,
+        "seed": seed,
+        "device": device,
+        "checkpoint": checkpoint,
+        "progress": False if no_progress else None,
+    }
+    output = Output(as_json)
+    with output.bad_input_exits():
+        train_request(TrainRequest(family, backend, data, out, run, test, settings or (), overwrite), output)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..declare import Problem
 from ..declare.errors import ParameterValueError, PDESolveError, PDESolveWarning
+from ..problems import FAMILIES
 
 MODULE = "pdesolve_user_problem"
 """Name under which a user's file runs; not ``__main__``, so that a guarded script part stays quiet."""
@@ -51,7 +52,24 @@ def find_source(name: str) -> Source:
     """
     if name.endswith(".py") or "/" in name or "\\" in name:
         return _from_file(Path(name))
-    return _from_catalogue(name)
+    return _from_family(name) if name in FAMILIES else _from_catalogue(name)
+
+
+def _from_family(name: str) -> Source:
+    """A random member of a family; ``--set member=7`` says which one."""
+    from ..problems import family_parameters
+    from .learning import find_family
+
+    def make(values: Mapping[str, Any]) -> Problem:
+        own = dict(values)
+        member = own.pop("member", 0)
+        if not isinstance(member, int) or isinstance(member, bool) or member < 0:
+            raise ParameterValueError(
+                f"--set of {name!r}", "a whole number for member", repr(member), "Write --set member=7."
+            )
+        return find_family(name, own).sample(member)
+
+    return Source((*family_parameters(name), "member"), make)
 
 
 def _from_catalogue(name: str) -> Source:

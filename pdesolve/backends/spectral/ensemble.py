@@ -69,7 +69,7 @@ def evolve(
     start = torch.as_tensor(initial, dtype=torch.float64)
     result = np.empty((len(initial), len(times), initial.shape[1], *[points] * dimension))
     errors = np.full(len(initial), np.inf)
-    level, left = _first(evolution, initial, times, points), np.arange(len(initial))
+    level, left = _first(evolution, initial, times, points, rtol), np.arange(len(initial))
     compared = np.unique(np.linspace(0, len(times) - 1, min(COMPARED, len(times))).round().astype(int))
     earlier: Array | None = None
     for _ in range(LEVELS):
@@ -94,9 +94,13 @@ def evolve(
     )
 
 
-def _first(evolution: Evolution, initial: Array, times: Array, points: int) -> Level:
-    """A coarse level, stable for the largest initial state."""
-    n = _even(9 * points / 8)
+def _first(evolution: Evolution, initial: Array, times: Array, points: int, rtol: float) -> Level:
+    """A coarse level, stable for the largest initial state.
+
+    It holds all modes of the initial data that matter: what is cut from these falls slowly from level to
+    level, and `MARGIN` would be wrong.
+    """
+    n = _even(max(9 * points / 8, 3 * _highest(initial, rtol / 10) + 1))
     bounds = evolution.problem.domain.bounds[:-1]
     found = Discretization(evolution, FourierGrid.make(bounds, n, True))
     size = np.abs(initial).reshape(len(initial), -1).max(axis=1)
@@ -104,6 +108,20 @@ def _first(evolution: Evolution, initial: Array, times: Array, points: int) -> L
     rate = found.rate(largest[0].numpy(), float(times[0]))
     spacing = float(times[1] - times[0]) if len(times) > 1 else 0.0
     return Level(n, max(1, int(np.ceil(rate * spacing))))
+
+
+def _highest(initial: Array, tolerance: float) -> int:
+    """The wavenumber beyond which each state has a share of its norm below ``tolerance``, on every axis."""
+    highest = 0
+    for axis in range(2, initial.ndim):
+        power = np.abs(np.fft.rfft(initial, axis=axis)) ** 2
+        along = np.moveaxis(power, axis, -1).reshape(len(initial), -1, power.shape[axis]).sum(axis=1)
+        beyond = along[:, ::-1].cumsum(axis=1)[:, ::-1]  # from k on
+        small = beyond <= tolerance**2 * np.maximum(beyond[:, :1], 1e-300)
+        highest = max(
+            highest, int(np.where(small.any(axis=1), small.argmax(axis=1), power.shape[axis]).max()) - 1
+        )
+    return highest
 
 
 def _even(n: float) -> int:

@@ -106,12 +106,11 @@ class Semilinear:
         return to_modes(values, self.modes, self.dimension)
 
     def fields(self, state: Tensor, n: int | None = None) -> Tensor:
-        """Values (batch, components, *points) on a grid with ``n`` points on each axis."""
+        """Values (batch, components, *points) at ``n`` equally spaced points on each axis."""
         points = self.grid.n if n is None else n
-        if points > 2 * self.modes:
-            return to_grid(state, (points,) * self.dimension)
-        fine = to_grid(state, (2 * self.modes + 1,) * self.dimension)
-        return to_grid(to_modes(fine, (points - 1) // 2, self.dimension), (points,) * self.dimension)
+        every = -(-(2 * self.modes + 1) // points)  # a finer grid that holds all modes and these points
+        fine = to_grid(state, (every * points,) * self.dimension)
+        return fine[(..., *[slice(None, None, every)] * self.dimension)]
 
     # -- the right-hand side -----------------------------------------------------------------------
 

@@ -1,0 +1,245 @@
+"""Learned operators: what is built in holds before any training, training reduces errors, misuse is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+import pdesolve as pde
+from pdesolve.backends.operators import card as cards
+from pdesolve.backends.operators.encoding import Codec, Encoding, describe, fitted
+from pdesolve.backends.operators.training import TrainingDataError, schedule
+from pdesolve.checkpoint import CheckpointMismatchError
+from pdesolve.data.dataset import Dataset
+from pdesolve.declare import PDESolveError, PDESolveWarning
+
+SMALL: dict[str, Any] = {"modes": 6, "width": 8, "layers": 2, "projection": 16}
+GRID: dict[str, Any] = {"points": 32, "times": 6, "rtol": 1e-4, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def burgers() -> pde.Family:
+    return pde.family("burgers-random", nu=0.05, T=0.2)
+
+
+@pytest.fixture(scope="module")
+def data(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return pde.generate(burgers, 40, tmp_path_factory.mktemp("data") / "train.h5", **GRID)
+
+
+@pytest.fixture(scope="module")
+def tests(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return pde.generate(burgers, 10, tmp_path_factory.mktemp("data") / "test.h5", seed=1, **GRID)
+
+
+@pytest.fixture(scope="module")
+def trained(burgers: pde.Family, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> pde.FNO:
+    out = tmp_path_factory.mktemp("fno") / "fno.safetensors"
+    operator = pde.train(burgers, pde.FNO(**SMALL), data, out, steps=150, progress=False)
+    assert isinstance(operator, pde.FNO)
+    return operator
+
+
+# -- what is built in --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "operator", [pde.FNO(**SMALL), pde.DeepONet(width=8, depth=1), pde.UNet(width=4, levels=1)]
+)
+def test_symmetries_hold_without_any_training(operator: Any, burgers: pde.Family, data: Dataset) -> None:
+    """Initial values, translations and Galilean boosts are exact for every network."""
+    encoding = fitted(describe(burgers, data.times), data)
+    network = operator.network(encoding, data.grid, torch.Generator().manual_seed(3)).double()
+    codec = Codec(encoding, torch.float64)
+    start = codec.canonical(torch.from_numpy(data.values[:2].astype(float)), torch.zeros(2).double())[:, 0]
+
+    def solved(u: torch.Tensor) -> torch.Tensor:
+        from pdesolve.backends.operators.operator import solutions
+
+        with torch.no_grad():
+            return solutions(network, codec, codec.encode(u, torch.zeros(len(u), 0)))
+
+    plain = solved(start)
+    assert torch.allclose(plain[:, 0], start, atol=1e-12)
+    assert torch.allclose(solved(start.roll(4, -1)), plain.roll(4, -1), atol=1e-9)
+    c = 1 / 32 / 0.04  # moves by whole points between stored times
+    boosted = solved(start + c)
+    for j in range(6):
+        assert torch.allclose(boosted[:, j] - c, plain[:, j].roll(j, -1), atol=1e-9)
+
+
+def test_frames_are_left_and_entered_exactly(burgers: pde.Family, data: Dataset) -> None:
+    codec = Codec(fitted(describe(burgers, data.times), data), torch.float64)
+    band_limited = torch.from_numpy(data.values.astype(float))
+    band_limited = codec.canonical(band_limited, torch.zeros(len(data)).double())  # without the Nyquist mode
+    mean = band_limited[:, 0, 0].mean(dim=1)
+    moved = codec.canonical(band_limited, mean)
+    assert torch.allclose(moved[:, :, 0].mean(dim=2), torch.zeros(1).double(), atol=1e-6)
+    assert torch.allclose(codec.declared(moved, mean), band_limited, atol=1e-12)
+
+
+def test_steady_solutions_vanish_where_they_are_declared_to(tmp_path: Path) -> None:
+    family = pde.family("poisson-random")
+    data = pde.generate(family, 6, tmp_path / "p.h5", points=12, rtol=1e-2, progress=False)
+    options = {**SMALL, "modes": 4}
+    operator = pde.train(
+        family, pde.FNO(**options), data, tmp_path / "p.safetensors", steps=3, progress=False
+    )
+    solution = pde.solve(family.sample(3), operator, progress=False, reference=None)
+    edge = np.column_stack([np.linspace(0, 1, 12), np.zeros(12)])
+    assert np.allclose(solution(edge), 0, atol=1e-9)
+    x, y = family.typical.coordinates
+    again = pde.solve(family.member(a=sp.sin(x) * y), operator, progress=False)
+    assert np.isfinite(again(np.array([[0.3, 0.4]]))).all()
+    solution.save(tmp_path / "u.h5")
+    points = np.random.default_rng(0).uniform(size=(5, 2))
+    loaded = pde.load(tmp_path / "u.h5", problem=family.sample(3))
+    assert np.allclose(loaded(points), solution(points))
+
+
+# -- training ----------------------------------------------------------------------------------------
+
+
+def test_training_lowers_the_error_on_members_it_does_not_see(
+    trained: pde.FNO, burgers: pde.Family, data: Dataset, tests: Dataset, tmp_path: Path
+) -> None:
+    untrained = pde.train(
+        burgers, pde.FNO(**SMALL), data, tmp_path / "0.safetensors", steps=1, progress=False
+    )
+    before, after = (pde.evaluate(each, tests) for each in (untrained, trained))
+    assert after["relative_l2"] < 0.5 * before["relative_l2"]
+    card, _ = cards.read(str(trained.weights))
+    assert card.metrics["relative_l2"] == pytest.approx(after["relative_l2"])
+    assert card.family["inputs"]["u0"]["kind"] == "GaussianField"
+    # The metric itself, by hand, from solutions of single members.
+    points = np.stack(np.meshgrid(tests.coordinates[0], tests.times, indexing="ij"), axis=-1).reshape(-1, 2)
+    errors = []
+    for i in range(3):
+        solution = pde.solve(burgers.sample((1, i)).replace(reference=None), trained, progress=False)
+        values = solution(points).reshape(32, 6).T
+        truth = tests.values[i, :, 0]
+        errors.append(np.linalg.norm(values - truth) / np.linalg.norm(truth))
+    some = pde.evaluate(trained, tests.subset(slice(0, 3)))
+    assert np.mean(errors) == pytest.approx(some["relative_l2"], rel=0.02)  # the Nyquist mode is not kept
+
+
+def test_a_run_that_was_cut_goes_on_to_the_same_weights(
+    burgers: pde.Family, data: Dataset, tmp_path: Path
+) -> None:
+    from pdesolve.backends.operators.training import Training
+
+    whole = pde.train(burgers, pde.FNO(**SMALL), data, tmp_path / "a.safetensors", steps=8, progress=False)
+    original, count = Training.advance, 0
+
+    def cut(self: Training, state: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise RuntimeError("killed")
+        return original(self, state)
+
+    arguments: dict[str, Any] = {"steps": 8, "checkpoint": tmp_path / "run.ckpt", "progress": False}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "advance", cut)
+        with pytest.raises(RuntimeError):
+            pde.train(
+                burgers,
+                pde.FNO(**SMALL),
+                data,
+                tmp_path / "b.safetensors",
+                checkpoint_every=1e-9,
+                **arguments,
+            )
+    resumed = pde.train(burgers, pde.FNO(**SMALL), data, tmp_path / "b.safetensors", **arguments)
+    for name, tensor in cards.read(str(whole.weights))[1].items():
+        assert torch.equal(tensor, cards.read(str(resumed.weights))[1][name]), name
+    with pytest.raises(CheckpointMismatchError):
+        pde.train(burgers, pde.FNO(**SMALL), data, tmp_path / "c.safetensors", seed=3, **arguments)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    assert schedule(0.0, 0.1) < 0.01 < schedule(0.05, 0.1) < schedule(0.1, 0.1) < 1
+    assert schedule(1.0, 0.1) == pytest.approx(0) and schedule(0.5, 0.0) == pytest.approx(0.5)
+
+
+# -- use and misuse ----------------------------------------------------------------------------------
+
+
+def test_another_resolution_is_the_same_function_up_to_aliasing(
+    trained: pde.FNO, burgers: pde.Family
+) -> None:
+    problem = burgers.sample((1, 0)).replace(reference=None)
+    coarse = pde.solve(problem, trained, progress=False)
+    with pytest.warns(PDESolveWarning, match="64 points, and was trained on 32"):
+        fine = pde.solve(problem, pde.FNO.load(str(trained.weights), points=64), progress=False)
+    points = np.column_stack([np.linspace(0, 1, 50), np.full(50, 0.1)])
+    assert np.linalg.norm(fine(points) - coarse(points)) < 0.05 * np.linalg.norm(coarse(points))
+
+
+def test_inputs_unlike_those_of_the_training_are_flagged(trained: pde.FNO, burgers: pde.Family) -> None:
+    x = burgers.typical.coordinates[0]
+    strange = burgers.member(u0=40 * sp.sin(2 * sp.pi * x)).replace(reference=None)
+    with pytest.warns(PDESolveWarning, match="outside of it"):
+        solution = pde.solve(strange, trained, progress=False)
+    assert "root mean square" in solution.diagnosis[0].what
+
+
+def test_problems_of_other_kinds_are_refused(trained: pde.FNO, burgers: pde.Family) -> None:
+    other = pde.family("burgers-random", nu=0.05, T=0.1).sample(0)
+    assert any("t = 0 to 0.2" in reason for reason in trained.supports(other))
+    viscous = pde.family("burgers-random", nu=0.1, T=0.2).sample(0)
+    assert any("nu = 0.1" in reason for reason in trained.supports(viscous))
+    assert "of none" in trained.supports(pde.catalogue("burgers"))[0]
+    assert "not trained" in pde.FNO().supports(burgers.sample(0))[0]
+    with pytest.raises(cards.CardError, match="a trained fno"):
+        pde.DeepONet.load(str(trained.weights))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"validation": 0.0}, "between 0 and 1"),
+        ({"data": "burgers"}, "data of u from a"),
+        ({"family": "navier"}, "data of omega"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(
+    change: dict[str, Any], words: str, burgers: pde.Family, data: Dataset, tmp_path: Path
+) -> None:
+    family = burgers
+    if change.get("data"):
+        family = pde.family("poisson-random")
+    if change.pop("family", None):
+        family = pde.family("navier-stokes-random")
+    change.pop("data", None)
+    with pytest.raises(TrainingDataError, match=words):
+        pde.train(family, pde.FNO(**SMALL), data, tmp_path / "x", steps=1, progress=False, **change)
+    assert not (tmp_path / "x").exists()
+
+
+def test_training_members_are_no_test(trained: pde.FNO, data: Dataset) -> None:
+    own, _ = data.split(36)
+    with pytest.raises(TrainingDataError, match="did not see"):
+        pde.evaluate(trained, own)
+
+
+def test_damaged_files_are_refused(trained: pde.FNO, tmp_path: Path) -> None:
+    for content in (b"", b"no weights", Path(str(trained.weights)).read_bytes()[:100]):
+        (tmp_path / "bad").write_bytes(content)
+        with pytest.raises(cards.CardError):
+            pde.FNO.load(tmp_path / "bad")
+    card, _ = cards.read(str(trained.weights))
+    assert Encoding.from_plain(card.encoding.plain()) == card.encoding
+
+
+@pytest.mark.parametrize(
+    "options", [{"modes": 0}, {"batch": 0}, {"learning_rate": -1.0}, {"precision": "half"}]
+)
+def test_options_are_checked(options: dict[str, Any]) -> None:
+    with pytest.raises(PDESolveError, match=next(iter(options))):
+        pde.FNO(**options)
