@@ -11,12 +11,18 @@ holds the share of 200 problems with noisy observations in which bands of 90 % c
 
 Cases named ``published-…`` give the method as published (`gp-hm`, Student-t kernel, its authors' grids and
 frequencies) 60 seconds, and set its last iterate beside `gp` with spectra taken on as many points a line.
+
+Cases named ``disk-…``, ``polygon-hole`` and ``l-shape`` are on shapes: error, seconds and error estimate for
+growing numbers of measurements, and finite elements with their defaults. ``factor-cost`` holds the seconds that
+ordering and sparse factor take, and the entries of the factor, up to 32,000 measurements.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import statistics
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +32,13 @@ import sympy as sp
 
 import pdesolve as pde
 from pdesolve.backends.gp import GP, GPHM
+from pdesolve.backends.gp.conditioned import NUGGET, normalised
+from pdesolve.backends.gp.linearised import Collocation
+from pdesolve.backends.gp.radial import RadialKernel
+from pdesolve.backends.gp.sparse_cholesky import InverseFactor, ordering
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
+from pdesolve.residual.program import Program
 
 SEEDS = (0, 1, 2)
 POINTS = 300  # along each axis, for errors
@@ -61,6 +72,17 @@ CASES = {
     "burgers": Case("burgers", 1e-4, 30.0, {"nu": 0.02}, {"rtol": 1e-4}),
     "burgers-sharp": Case("burgers", 1e-2, 120.0, {"nu": 0.001}, {"rtol": 1e-3}),
 }
+
+SHAPES = (
+    "disk-poisson",
+    "disk-coefficients",
+    "disk-nonlinear",
+    "disk-neumann",
+    "polygon-hole",
+    "l-shape",
+)
+SHAPE_POINTS = (500, 1000, 2000, 4000)
+FACTOR_POINTS = (2000, 4000, 8000, 16000, 32000)
 
 PUBLISHED_SECONDS = 60.0
 PUBLISHED = {
@@ -150,6 +172,92 @@ def published(name: str) -> Record:
     return record
 
 
+def shape_problem(name: str) -> pde.Problem:
+    """A manufactured problem on a shape, or the L-shape of the catalogue."""
+    if name == "l-shape":
+        return pde.catalogue("poisson-l-shape")
+    x, y = pde.coordinates("x y")
+    u = pde.unknown("u", x, y)
+    exact = sp.sin(3 * x + 1) * sp.exp(y) + sp.cos(5 * x * y)
+    laplacian = u.diff(x, 2) + u.diff(y, 2)
+    disk, everywhere = pde.Disk((x, y)), [pde.Dirichlet(u, 0)]
+    corners = [(0, 0), (2, 0), (2, 1), (1, 1.7), (0, 1)]
+    pierced = pde.Polygon((x, y), corners, names="wall") - pde.Disk((x, y), (0.8, 0.6), 0.25, name="hole")
+    equation, domain, conditions = {
+        "disk-poisson": (-laplacian, disk, everywhere),
+        "disk-coefficients": (
+            -((1 + x**2) * u.diff(x)).diff(x) - (sp.exp(y) * u.diff(y)).diff(y) + 2 * u.diff(x) - u,
+            disk,
+            everywhere,
+        ),
+        "disk-nonlinear": (-laplacian + u**3, disk, everywhere),
+        "disk-neumann": (-laplacian + u, disk, [pde.Neumann(u, 0)]),
+        "polygon-hole": (
+            -laplacian,
+            pierced,
+            [pde.Dirichlet(u, 0, on="wall"), pde.Neumann(u, 0, on="hole")],
+        ),
+    }[name]
+    return pde.Problem(name, [equation], domain, conditions).manufacture(u=exact)
+
+
+def shape(name: str) -> Record:
+    """Error, estimate and seconds on the default grid, for growing numbers of measurements."""
+    problem = shape_problem(name)
+    runs: list[Record] = []
+    for most in SHAPE_POINTS:
+        backend = GP(rtol=1e-12, max_points=most)
+        runs.append({"max_points": most, **_on_shape(problem, backend)})
+    first, last = runs[0], runs[-1]
+    ratio = math.log2(last["max_points"] / first["max_points"]) / 2  # halvings of the spacing
+    return {
+        "problem": name,
+        "relative_l2": last["relative_l2"],
+        "seconds": last["seconds"],
+        "order": round(math.log2(first["relative_l2"] / last["relative_l2"]) / ratio, 2),
+        "errors": [run["relative_l2"] for run in runs],
+        "fem": _on_shape(problem, "fem"),
+        "runs": runs,
+    }
+
+
+def _on_shape(problem: pde.Problem, backend: Any) -> Record:
+    solution = pde.solve(problem, backend, progress=False, throw=False)
+    return {
+        "status": solution.status.name,
+        "message": solution.message,
+        "relative_l2": solution.error().relative_l2,
+        "error_estimate": solution.error_estimate,
+        "seconds": round(solution.cost.seconds_setup + solution.cost.seconds_solve, 2),
+    }
+
+
+def factor_cost() -> Record:
+    """Seconds and entries of ordering and factor on a disk: nearly linear in the number of measurements."""
+    program = Program(shape_problem("disk-poisson"))
+    rows: list[Record] = []
+    for most in FACTOR_POINTS:
+        points = Collocation.of(program, most)
+        blocks, _ = points.linearised(points.at_rest())
+        measurements, _ = normalised(RadialKernel(3.5, 1.0), blocks)
+        begin = time.perf_counter()
+        ordered = ordering(np.concatenate([block.points for block in blocks]), points.groups)
+        middle = time.perf_counter()
+        factor = InverseFactor(measurements.matrix, ordered, 8.0, NUGGET)
+        end = time.perf_counter()
+        rows.append(
+            {
+                "measurements": len(measurements),
+                "seconds_ordering": round(middle - begin, 3),
+                "seconds_factor": round(end - middle, 2),
+                "entries_a_column": round(factor.upper.nnz / len(measurements), 1),
+            }
+        )
+    growth = rows[-1]["seconds_factor"] / rows[0]["seconds_factor"]
+    times = rows[-1]["measurements"] / rows[0]["measurements"]
+    return {"exponent": round(math.log(growth) / math.log(times), 2), "sizes": rows}
+
+
 def calibration() -> Record:
     """u_xx = f with random u, known f and noisy observations of u instead of values at the ends."""
     x = pde.coordinates("x")
@@ -215,6 +323,8 @@ if __name__ == "__main__":
         {
             **{name: functools.partial(run, name) for name in CASES},
             **{name: functools.partial(published, name) for name in PUBLISHED},
+            **{name: functools.partial(shape, name) for name in SHAPES},
+            "factor-cost": factor_cost,
             "calibration": calibration,
             "calibration-open": open_calibration,
         },

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .backends.spectral.ensemble import evolve
 from .data.dataset import Dataset
 from .data.pdebench import Writer, read_hdf5
 from .declare import Initial, PDESolveError
@@ -21,6 +20,7 @@ from .declare.domain import Array
 from .declare.family import Family
 from .driver import solve
 from .progress import ProgressBar
+from .residual.fourier.ensemble import evolve
 from .residual.fourier.evolution import Evolution, InitialData
 
 FINEST = 4096
@@ -193,7 +193,8 @@ def _resolved(
     """Initial values (N, components, *grid) on a grid that resolves them, whatever grid is stored."""
     n = 2 * len(grid.coordinates[0])
     while True:
-        axes = tuple(np.linspace(*b, n, endpoint=False) for b in evolution.problem.domain.bounds[:-1])
+        bounds = evolution.problem.domain.bounds[:-1]
+        axes = tuple(np.linspace(lower, upper, n, endpoint=False) for lower, upper in bounds)
         few = _initial(family, evolution, seed, members[:8], axes)
         along = np.abs(np.fft.rfft(few, axis=-1))
         tail = np.linalg.norm(along[..., n // 3 :]) / np.linalg.norm(along)

@@ -89,7 +89,7 @@ def train(
     provenance = run.provenance(answer.step)
     card = replace(
         card,
-        metrics={"validation_relative_l2": answer.merit},
+        metrics={"validation_relative_l2" if operator.labels else "validation_step_loss": answer.merit},
         training={
             **{
                 k: provenance[k]

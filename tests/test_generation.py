@@ -11,8 +11,8 @@ import pytest
 import sympy as sp
 
 import pdesolve as pde
-from pdesolve.backends.spectral import ensemble
-from pdesolve.backends.spectral.ensemble import EnsembleError, evolve
+from pdesolve.residual.fourier import ensemble
+from pdesolve.residual.fourier.ensemble import EnsembleError, evolve
 from pdesolve.data.dataset import Dataset, DatasetError
 from pdesolve.data.metrics import (
     band_errors,

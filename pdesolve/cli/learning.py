@@ -140,7 +140,8 @@ def train_request(request: TrainRequest, output: Output) -> None:
     trained = train(made, operator, request.data, request.out, **request.run)
     tested = evaluate(trained, request.test) if request.test is not None else {}
     card = read_card(trained)
-    validation = float(card.metrics["validation_relative_l2"])
+    found = card.metrics.get("validation_relative_l2", card.metrics.get("validation_step_loss"))
+    validation = float("nan") if found is None else float(found)
     training = card.training
     said = f"{request.out}: {training['said']}, {training['seconds']:.0f} s; relative L2 error"
     said += f" {validation:.2e} on validation members"

@@ -83,7 +83,7 @@ class Aligned(nn.Module):
         """(n, fields, points), (n, numbers) -> (n, channels, points)."""
         spectra = torch.fft.rfft(fields)
         angle = torch.angle(spectra[:, :1, 1:2])
-        k = torch.arange(spectra.shape[-1], device=fields.device)
+        k = torch.arange(spectra.shape[-1], dtype=fields.dtype, device=fields.device)
         turn = torch.exp(1j * k * angle)
         moved = torch.fft.irfft(spectra / turn, fields.shape[-1])
         output: Tensor = self.network(moved, numbers)

@@ -42,6 +42,7 @@ class Encoding:
         mirror: of `Symmetries`, for training.
         translation: whether coordinates can be kept from the network.
         vanishes: whether u is zero on the whole boundary.
+        square: of `Symmetries`, for training.
         field_mean, field_scale: of each field; number_mean, number_scale: of each number.
         output_mean: of each unknown, steady problems only.
         output_scale: for each unknown, of each time after the first.
@@ -58,6 +59,7 @@ class Encoding:
     mirror: int | None
     translation: bool
     vanishes: bool
+    square: bool = False
     field_mean: tuple[float, ...] = ()
     field_scale: tuple[float, ...] = ()
     number_mean: tuple[float, ...] = ()
@@ -135,6 +137,7 @@ def describe(family: Family, times: Array | None) -> Encoding:
         found.mirror,
         found.translation,
         _vanishes(problem),
+        found.square,
     )
 
 
@@ -270,7 +273,8 @@ class Codec:
         assert self.encoding.boost is not None
         (lower, upper), n = self.encoding.bounds[0], values.shape[-1]
         spectra = to_modes(values, (n - 1) // 2, 1)
-        kappa = 2 * np.pi / (upper - lower) * torch.arange(spectra.shape[-1], device=values.device)
+        k = torch.arange(spectra.shape[-1], dtype=values.dtype, device=values.device)
+        kappa = 2 * np.pi / (upper - lower) * k
         times = torch.as_tensor(self.encoding.times, dtype=values.dtype, device=values.device)
         way = self.encoding.boost * velocity[:, None] * (times - times[0])
         phase = torch.exp(1j * way[:, :, None, None] * kappa)

@@ -30,6 +30,8 @@ from . import card as cards
 from .card import Card
 from .encoding import EVOLUTION, Codec, Encoding
 from .inputs import grid_axes, input_values, outside
+from .refinement import Refined, Refinement
+from .refinement import reasons as refinement_reasons
 
 STREAM = 7
 
@@ -41,12 +43,15 @@ class Prediction:
     Attributes:
         values: (times, unknowns, *grid); one time where steady.
         findings: inputs that are unlike those of the training.
+        refined: where a tolerance was asked for.
     """
 
     values: Array
     problem: Any = field(metadata={"transient": True})
     card: Any = field(metadata={"transient": True})
     findings: list[Finding] = field(default_factory=list, metadata={"transient": True})
+    refined: Refined | None = None
+    method: Any = field(default=None, metadata={"transient": True})
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,27 @@ class NeuralOperator(Backend):
         batch, learning_rate, weight_decay: of AdamW; the rate rises over the first ``warm_up`` of the run
             and falls to zero along a cosine.
         noise: standard deviation of what is added to the inputs in training, relative to theirs.
+        rtol: None returns the network's answer. A number has it refined by Newton's method until two
+            levels of discretisation agree to it, or says why not (autonomous evolutions of one unknown).
+        labels, physics: weights of the error against the data, and of `physics.StepLoss`, which needs none:
+            ``FNO(labels=0, physics=1)`` learns from the inputs of a data set alone. ``horizon`` stored times
+            from each of ``starts`` places, ``substeps`` of the integrator between two of them.
         precision: ``float32`` or ``float64``, of the network.
     """
 
     weights: str | None = None
     points: int | None = None
+    rtol: float | None = None
     batch: int = 20
     learning_rate: float = 2e-3
     weight_decay: float = 1e-5
     warm_up: float = 0.03
     noise: float = 0.0
+    labels: float = 1.0
+    physics: float = 0.0
+    horizon: int = 5
+    starts: int = 6
+    substeps: int = 4
     precision: str = "float32"
 
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
@@ -81,6 +97,13 @@ class NeuralOperator(Backend):
     def __post_init__(self) -> None:
         self.require_count("batch", *(("points",) if self.points is not None else ()))
         self.require_positive("learning_rate")
+        self.require_count("horizon", "starts", "substeps")
+        if self.rtol is not None:
+            self.require_positive("rtol")
+        for option in ("labels", "physics"):
+            value = getattr(self, option)
+            self.require(option, isinstance(value, int | float) and value >= 0, "a number of at least 0")
+        self.require("labels", self.labels + self.physics > 0, "a positive number where physics is 0")
         for option in ("weight_decay", "noise", "warm_up"):
             value = getattr(self, option)
             self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
@@ -139,6 +162,8 @@ class NeuralOperator(Backend):
             card.encoding.bounds
         ):
             reasons.append("it was trained on another domain")
+        if self.rtol is not None:
+            reasons += refinement_reasons(problem, card.encoding)
         return reasons
 
     def start(self, problem: Problem, context: Context) -> Prediction:
@@ -150,6 +175,9 @@ class NeuralOperator(Backend):
         state = Prediction(np.zeros(0), problem, card, findings)
         if not context.resuming:
             state.values = self.predict(problem, context.device)
+        if self.rtol is not None:
+            state.method = Refinement(problem, card.encoding, self.rtol, self._grid(card))
+            state.refined = state.method.start(state.values) if not context.resuming else None
         return state
 
     def predict(self, problem: Problem, device: str = "cpu") -> Array:
@@ -170,6 +198,9 @@ class NeuralOperator(Backend):
         return card.grid if self.points is None else (self.points,) * len(card.grid)
 
     def advance(self, state: Prediction) -> Progress:
+        if state.refined is not None:
+            progress: Progress = state.method.advance(state.refined)
+            return progress
         metrics = state.card.metrics
         known = metrics.get("relative_l2")
         said = (
@@ -180,7 +211,11 @@ class NeuralOperator(Backend):
         return Progress(0.0, 1.0, Status.COMPLETED, said)
 
     def field(self, state: Prediction) -> Field:
-        return field_of(state.values, state.problem, state.card.encoding)
+        values = state.values if state.refined is None else state.method.values(state.refined)
+        return field_of(values, state.problem, state.card.encoding)
+
+    def error_estimate(self, state: Prediction) -> float | None:
+        return None if state.refined is None else state.refined.estimate
 
     def restore(self, problem: Problem, arrays: Mapping[str, Array]) -> Field:
         if problem.domain.time is None:

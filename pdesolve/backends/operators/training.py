@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,9 +17,10 @@ from ...declare.errors import PDESolveError
 from ...declare.family import Family
 from ..base import Capabilities, Context, Progress
 from .card import Card
-from .encoding import Codec, Encoded, describe, fitted
+from .encoding import Codec, Encoded, Encoding, describe, fitted
 from .inputs import ranges
 from .operator import NeuralOperator, solutions
+from .physics import StepLoss
 
 EVALUATED = 256
 """Members that are evaluated at a time."""
@@ -82,6 +83,7 @@ class Learning:
     validation: Encoded
     truth: Tensor
     context: Context
+    physics: StepLoss | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,25 @@ class Training:
             validation,
             torch.from_numpy(task.validation.values).to(context.device, self.operator.dtype),
             context,
+            self._physics(task, encoding, context.device),
         )
         moments = torch.optim.AdamW(
             network.parameters(), lr=self.operator.learning_rate, weight_decay=self.operator.weight_decay
         )
         return TrainingState(network, moments, context.generator(2), learning=learning)
+
+    def _physics(self, task: Task, encoding: Encoding, device: str) -> StepLoss | None:
+        o = self.operator
+        if not o.physics:
+            return None
+        try:
+            return StepLoss(
+                task.family, encoding, task.train.grid, o.horizon, o.starts, o.substeps, o.dtype, device
+            )
+        except ValueError as error:
+            raise TrainingDataError(
+                f"training on {task.name!r}", "equations for the loss", str(error), "Use physics=0."
+            ) from error
 
     def advance(self, state: TrainingState) -> Progress:
         """One optimiser step."""
@@ -137,12 +153,31 @@ class Training:
         for group in state.moments.param_groups:
             group["lr"] = options.learning_rate * schedule(learning.context.spent(), options.warm_up)
         output = learning.codec.output(state.network(batch.fields, batch.numbers), batch)
-        loss = ((output - targets).flatten(1).norm(dim=1) / learning.norms[members]).mean()
+        loss = self._loss(learning, output, batch, targets, members, state.generator)
         state.moments.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.moments.step()
         state.step += 1
         return Progress(float(loss.detach()), learning.context.spent())
+
+    def _loss(
+        self,
+        learning: Learning,
+        output: Tensor,
+        batch: Encoded,
+        targets: Tensor,
+        members: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Errors against data and equations, by their weights."""
+        loss = output.new_zeros(())
+        if self.operator.labels:
+            wrong = (output - targets).flatten(1).norm(dim=1) / learning.norms[members]
+            loss = loss + self.operator.labels * wrong.mean()
+        if learning.physics is not None:
+            whole = torch.cat([batch.base[:, None], output], dim=1)
+            loss = loss + self.operator.physics * learning.physics(whole, generator).mean()
+        return loss
 
     def _batch(self, state: TrainingState, members: Tensor) -> tuple[Encoded, Tensor]:
         """Members and their solutions, mirrored at random where the equations allow it."""
@@ -158,6 +193,10 @@ class Training:
 
             batch = batch._replace(fields=mirrored(batch.fields), base=mirrored(batch.base))
             targets = mirrored(targets)
+        if learning.codec.encoding.square:
+            turn = _turn(state.generator)
+            batch = batch._replace(fields=turn(batch.fields), base=turn(batch.base))
+            targets = turn(targets)
         if self.operator.noise:
             disturbance = torch.randn(batch.fields.shape, generator=state.generator).to(batch.fields)
             batch = batch._replace(fields=batch.fields + self.operator.noise * disturbance)
@@ -166,8 +205,14 @@ class Training:
     # -- what the driver asks ------------------------------------------------------------------------
 
     def merit(self, state: TrainingState) -> float:
-        """Mean relative L2 error over the validation members."""
+        """Mean relative L2 error over the validation members; where labels are not used, their step loss."""
         learning = state.learning
+        if not self.operator.labels:
+            with torch.no_grad():
+                own = learning.validation
+                output = learning.codec.output(state.network(own.fields, own.numbers), own)
+                whole = torch.cat([own.base[:, None], output], dim=1)
+                return float(learning.physics(whole, torch.Generator().manual_seed(0)).mean())
         predicted = predict(state.network, learning.codec, learning.validation)
         return float(relative_errors(predicted, learning.truth).mean())
 
@@ -205,6 +250,18 @@ class Training:
                 "validation": {"members": len(task.validation), "digest": task.validation.digest},
             },
         )
+
+
+def _turn(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """One of the eight symmetries of the square, on the last two axes."""
+    choice = int(torch.randint(8, (), generator=generator))
+    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if choice & bit]
+
+    def turned(x: Tensor) -> Tensor:
+        flipped: Tensor = x.flip(axes) if axes else x
+        return flipped.transpose(-1, -2) if choice & 4 else flipped
+
+    return turned
 
 
 def schedule(share: float, warm_up: float) -> float:

@@ -50,6 +50,13 @@ def to_grid(spectra: Tensor, shape: Sequence[int]) -> Tensor:
     return values
 
 
+def every_point(values: Tensor, every: int, dimension: int) -> Tensor:
+    """Every so many points on the last axes."""
+    place: Any = (..., *[slice(None, None, every)] * dimension)
+    coarse: Tensor = values[place]
+    return coarse
+
+
 class Semilinear:
     """An evolution on a grid, for states (batch, components, *modes).
 
@@ -110,7 +117,7 @@ class Semilinear:
         points = self.grid.n if n is None else n
         every = -(-(2 * self.modes + 1) // points)  # a finer grid that holds all modes and these points
         fine = to_grid(state, (every * points,) * self.dimension)
-        return fine[(..., *[slice(None, None, every)] * self.dimension)]
+        return every_point(fine, every, self.dimension)
 
     # -- the right-hand side -----------------------------------------------------------------------
 
@@ -177,4 +184,4 @@ class Semilinear:
         return result
 
 
-__all__ = ["Semilinear", "to_grid", "to_modes"]
+__all__ = ["Semilinear", "every_point", "to_grid", "to_modes"]

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ...declare.domain import Array
 from ...declare.errors import PDESolveError
-from ...residual.fourier.discretization import Discretization
-from ...residual.fourier.evolution import Evolution
-from ...residual.fourier.grid import FourierGrid
-from ...residual.fourier.semilinear import Semilinear
+from .discretization import Discretization
+from .evolution import Evolution
+from .grid import FourierGrid
+from .semilinear import Semilinear
 
 MARGIN = 8.0
 """The difference of two levels over this is the error of the finer one: halved steps of order four divide
@@ -36,6 +36,10 @@ class Level:
 
     points: int
     steps: int
+
+    def finer(self) -> Level:
+        """Three halves of the points, half the step."""
+        return Level(_even(3 * self.points / 2), 2 * self.steps)
 
 
 def evolve(
@@ -69,7 +73,7 @@ def evolve(
     start = torch.as_tensor(initial, dtype=torch.float64)
     result = np.empty((len(initial), len(times), initial.shape[1], *[points] * dimension))
     errors = np.full(len(initial), np.inf)
-    level, left = _first(evolution, initial, times, points, rtol), np.arange(len(initial))
+    level, left = first_level(evolution, initial, times, points, rtol), np.arange(len(initial))
     compared = np.unique(np.linspace(0, len(times) - 1, min(COMPARED, len(times))).round().astype(int))
     earlier: Array | None = None
     for _ in range(LEVELS):
@@ -85,7 +89,7 @@ def evolve(
             if not len(left):
                 return result, errors
         earlier = sample
-        level = Level(_even(3 * level.points / 2), 2 * level.steps)
+        level = level.finer()
     raise EnsembleError(
         f"{evolution.problem.name!r}, {len(left)} of {len(initial)} members",
         f"a relative error below {rtol:.0e}",
@@ -94,7 +98,7 @@ def evolve(
     )
 
 
-def _first(evolution: Evolution, initial: Array, times: Array, points: int, rtol: float) -> Level:
+def first_level(evolution: Evolution, initial: Array, times: Array, points: int, rtol: float) -> Level:
     """A coarse level, stable for the largest initial state.
 
     It holds all modes of the initial data that matter: what is cut from these falls slowly from level to
@@ -152,4 +156,4 @@ def march(evolution: Evolution, start: Tensor, times: Array, points: int, level:
     return torch.cat(blocks).numpy()
 
 
-__all__ = ["EnsembleError", "Level", "evolve", "march"]
+__all__ = ["LEVELS", "MARGIN", "EnsembleError", "Level", "evolve", "first_level", "march"]
