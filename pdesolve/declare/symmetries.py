@@ -60,12 +60,8 @@ def _is_square(problem: Problem) -> bool:
     bounds = problem.domain.bounds
     data = {c.value for c in problem.conditions if isinstance(c, Dirichlet)}
     zero = len(data) == 1 and data == {sp.Integer(0)} and len(problem.conditions) == len(problem.unknowns)
-    if (
-        not problem.domain.is_box
-        or len(bounds) != 2
-        or not zero
-        or len({b - a for a, b in bounds.tolist()}) > 1
-    ):
+    sides = bounds[:, 1] - bounds[:, 0]
+    if not problem.domain.is_box or len(bounds) != 2 or not zero or sides[0] != sides[1]:
         return False
     for equation in problem.equations.values():
         expression = problem.substitute(equation)

@@ -13,10 +13,15 @@ import torch
 import pdesolve as pde
 from pdesolve.backends.operators import card as cards
 from pdesolve.backends.operators.encoding import Codec, Encoding, describe, fitted
+from pdesolve.backends.operators.physics import StepLoss
 from pdesolve.backends.operators.training import TrainingDataError, schedule
 from pdesolve.checkpoint import CheckpointMismatchError
 from pdesolve.data.dataset import Dataset
 from pdesolve.declare import PDESolveError, PDESolveWarning
+from pdesolve.residual.fourier.ensemble import Level, march
+from pdesolve.residual.fourier.evolution import Evolution
+from pdesolve.residual.fourier.semilinear import to_modes
+from pdesolve.residual.fourier.steps import StepResidual
 
 SMALL: dict[str, Any] = {"modes": 6, "width": 8, "layers": 2, "projection": 16}
 GRID: dict[str, Any] = {"points": 32, "times": 6, "rtol": 1e-4, "progress": False}
@@ -163,6 +168,75 @@ def test_a_run_that_was_cut_goes_on_to_the_same_weights(
 def test_the_rate_rises_and_falls() -> None:
     assert schedule(0.0, 0.1) < 0.01 < schedule(0.05, 0.1) < schedule(0.1, 0.1) < 1
     assert schedule(1.0, 0.1) == pytest.approx(0) and schedule(0.5, 0.0) == pytest.approx(0.5)
+
+
+# -- equations ---------------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_refined_to_a_tolerance(trained: pde.FNO, burgers: pde.Family) -> None:
+    problem = burgers.sample((1, 4)).replace(reference=None)
+    reference = pde.solve(problem, "spectral", rtol=1e-9, progress=False)
+    rough = pde.solve(problem, trained, progress=False)
+    fine = pde.solve(problem, pde.FNO.load(str(trained.weights), rtol=1e-6), progress=False)
+    assert fine.status is pde.Status.CONVERGED
+    assert fine.error_estimate is not None and fine.error_estimate <= 1e-6
+    t = np.linspace(0, 0.2, 6)
+    points = np.stack(np.meshgrid(np.linspace(0, 1, 50), t, indexing="ij"), axis=-1).reshape(-1, 2)
+    exact = reference(points)
+    assert np.linalg.norm(rough(points) - exact) > 1e-3 * np.linalg.norm(exact)
+    assert np.linalg.norm(fine(points) - exact) < 2e-6 * np.linalg.norm(exact)
+
+
+def test_newton_meets_the_steps_of_the_integrator(burgers: pde.Family) -> None:
+    """From zero after the start, F vanishes to round-off: the answer is the integrator's own trajectory."""
+    evolution, level, times = Evolution(burgers.sample(0)), Level(24, 2), np.linspace(0, 0.2, 6)
+    start = torch.from_numpy(np.sin(2 * np.pi * np.arange(24) / 24))[None, None]
+    residual = StepResidual(evolution, 0.04, level)
+    u = torch.zeros(6, 1, residual.system.modes + 1, dtype=torch.complex128)
+    u[0] = residual.system.state(start)[0]
+    for _ in range(6):
+        u = u + residual.correction(u, residual.jacobian(u), tuple(u.shape[1:]))
+    assert float(residual.values(u).abs().max()) < 1e-14
+    marched = torch.from_numpy(march(evolution, start, times, 24, level)[0])
+    assert torch.allclose(u, to_modes(marched, residual.system.modes, 1), atol=1e-12)
+
+
+def test_the_step_loss_vanishes_on_solutions_and_nowhere_else(burgers: pde.Family, data: Dataset) -> None:
+    encoding = fitted(describe(burgers, data.times), data)
+    loss = StepLoss(burgers, encoding, data.grid, 3, 2, 8, torch.float64, "cpu")
+    wave = sp.sin(2 * sp.pi * burgers.typical.coordinates[0])
+    solution = pde.solve(
+        burgers.member(u0=wave).replace(reference=None), "spectral", rtol=1e-9, progress=False
+    )
+    points = np.stack(np.meshgrid(data.coordinates[0], data.times, indexing="ij"), axis=-1).reshape(-1, 2)
+    exact = torch.from_numpy(solution(points).reshape(32, 6).T.copy())[None, :, None]
+    generator = torch.Generator().manual_seed(0)
+    assert float(loss(exact, generator)) < 1e-5
+    assert float(loss(exact + 0.1 * exact.roll(3, -1), generator)) > 1e-3
+
+
+def test_training_on_the_equations_needs_no_labels(
+    burgers: pde.Family, data: Dataset, tests: Dataset, tmp_path: Path
+) -> None:
+    start, later = data.values[:, :1], 0 * data.values[:, 1:]
+    blank = Dataset(
+        np.concatenate([start, later], axis=1), data.names, data.coordinates, data.times, data.fields
+    )
+    options = pde.FNO(**SMALL, labels=0.0, physics=1.0, horizon=2, starts=3)
+    errors = []
+    for steps in (1, 150):
+        trained = pde.train(burgers, options, blank, tmp_path / f"{steps}", steps=steps, progress=False)
+        errors.append(pde.evaluate(trained, tests)["relative_l2"])
+    assert errors[1] < 0.6 * errors[0]
+
+
+def test_what_cannot_be_refined_is_refused(trained: pde.FNO, tmp_path: Path) -> None:
+    family = pde.family("poisson-random")
+    data = pde.generate(family, 3, tmp_path / "p.h5", points=12, rtol=1e-2, progress=False)
+    options = pde.FNO(modes=4, width=4, layers=1, projection=4)
+    steady = pde.train(family, options, data, tmp_path / "p.safetensors", steps=1, progress=False)
+    reasons = pde.FNO.load(str(steady.weights), rtol=1e-6).supports(family.sample(0))
+    assert "evolutions alone" in reasons[0]
 
 
 # -- use and misuse ----------------------------------------------------------------------------------

@@ -117,17 +117,19 @@ class Refinement:
             state.estimate = float((values - state.earlier).norm() / values.norm()) / MARGIN
             if state.estimate <= self.rtol:
                 points, steps = state.level
-                said = f"error estimate {state.estimate:.1e} with {points} points and {steps} steps between times"
+                said = (
+                    f"error estimate {state.estimate:.1e} with {points} points, {steps} steps between times"
+                )
                 return Progress(state.estimate, 1.0, Status.CONVERGED, said)
         if state.levels >= LEVELS:
             return Progress(state.moves, status=Status.STAGNATED, message="two levels never agreed")
-        level = Level(*state.level).finer()
+        level, last = Level(*state.level).finer(), state.moves
         state.earlier, state.levels, state.iterations, state.moves = values, state.levels + 1, 0, math.inf
         state.level, state.residual = [level.points, level.steps], self._residual(level)
         modes = state.residual.system.modes
         finer = to_modes(to_grid(state.spectra, self._shape(state)), modes, len(self.grid))
         state.spectra = self._with_start(finer, state.residual)
-        return Progress(state.estimate or state.moves, message=f"{level.points} points")
+        return Progress(last, message=f"{level.points} points")
 
     def _shape(self, state: Refined) -> tuple[int, ...]:
         """A grid that holds all modes and the points of the output."""
