@@ -13,8 +13,8 @@ Cases named ``published-…`` give the method as published (`gp-hm`, Student-t k
 frequencies) 60 seconds, and set its last iterate beside `gp` with spectra taken on as many points a line.
 
 Cases named ``disk-…``, ``polygon-hole`` and ``l-shape`` are on shapes: error, seconds and error estimate for
-growing numbers of measurements, and finite elements with their defaults. ``factor-cost`` holds the seconds that
-ordering and sparse factor take, and the entries of the factor, up to 32,000 measurements.
+growing numbers of measurements, and finite elements with their defaults. ``factor-cost`` holds the seconds of
+ordering and sparse factor, and the entries of the factor, up to 32,000 measurements.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ import pytest
 import sympy as sp
 
 import pdesolve as pde
-from pdesolve.residual.fourier import ensemble
-from pdesolve.residual.fourier.ensemble import EnsembleError, evolve
 from pdesolve.data.dataset import Dataset, DatasetError
 from pdesolve.data.metrics import (
     band_errors,
@@ -27,6 +25,8 @@ from pdesolve.data.metrics import (
 from pdesolve.data.pdebench import read_hdf5
 from pdesolve.data.reading import read
 from pdesolve.generation import GenerateError
+from pdesolve.residual.fourier import ensemble
+from pdesolve.residual.fourier.ensemble import EnsembleError, evolve
 from pdesolve.residual.fourier.evolution import Evolution
 
 SMALL = {"points": 32, "times": 6, "rtol": 1e-4, "progress": False}

@@ -33,7 +33,7 @@ class TestGP(BackendConformance):
         return pde.catalogue("poisson-variable")
 
     def unsupported(self) -> pde.Problem:
-        return pde.catalogue("poisson-l-shape")
+        return pde.catalogue("poisson-10d")
 
 
 class TestGPInTime(BackendConformance):

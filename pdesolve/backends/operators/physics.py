@@ -22,7 +22,7 @@ from ...residual.fourier.steps import StepResidual, is_autonomous
 from .encoding import EVOLUTION, Encoding
 
 POINTS = 9 / 8
-"""Points of the integrator's grid over those of the network's; it then keeps three quarters of their modes."""
+"""Points of the integrator's grid over those of the network's, of whose modes three quarters are kept."""
 
 
 class StepLoss:
