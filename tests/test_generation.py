@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 
 import pdesolve as pde
 from pdesolve.data.dataset import Dataset, DatasetError
@@ -199,3 +200,31 @@ def test_correlation_time_is_where_the_trajectories_part() -> None:
     assert correlation_time(predicted, truth, times) == pytest.approx([0.6])
     assert correlation_time(truth, truth, times) == pytest.approx([1.0])
     assert spectrum(truth).argmax() == 1 and spectrum(truth)[1] == pytest.approx(0.25)
+
+
+def test_files_of_neuraloperator_and_the_well_are_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coefficient, solution = torch.rand(4, 6, 6) > 0.5, torch.rand(4, 6, 6)
+    torch.save({"x": coefficient, "y": solution}, tmp_path / "darcy.pt")
+    darcy = read(tmp_path / "darcy.pt")
+    assert darcy.values.shape == (4, 1, 1, 6, 6) and np.allclose(darcy.values[:, 0, 0], solution)
+    assert np.array_equal(darcy.fields["x"], coefficient.float()) and darcy.times is None
+    torch.save({"x": torch.rand(4, 2, 6, 5), "y": torch.rand(4, 1, 6, 5)}, tmp_path / "channels.pt")
+    assert set(read(tmp_path / "channels.pt").fields) == {"x0", "x1"}
+    for content in ({"x": torch.rand(3, 4)}, torch.rand(3), {"x": torch.rand(3, 4), "y": torch.rand(2, 4)}):
+        torch.save(content, tmp_path / "bad.pt")
+        with pytest.raises(DatasetError, match="x and y"):
+            read(tmp_path / "bad.pt")
+    with h5py.File(tmp_path / "well.hdf5", "w") as file:
+        file.attrs["dataset_name"] = "flow"
+        file["dimensions/x"], file["dimensions/y"] = np.arange(5.0), np.arange(4.0)
+        file["dimensions/time"] = np.arange(3.0)
+        density, velocity = rng.normal(size=(2, 3, 5, 4)), rng.normal(size=(2, 3, 5, 4, 2))
+        file["t0_fields/density"], file["t1_fields/velocity"] = density, velocity
+        file["t0_fields/mask"] = np.zeros((5, 4))
+        file["scalars/Re"] = 100.0
+    flow = read(tmp_path / "well.hdf5")
+    assert flow.names == ("density", "velocity_x", "velocity_y") and flow.attributes["Re"] == 100.0
+    assert np.array_equal(flow.values[:, :, 0], density) and np.array_equal(
+        flow.values[:, :, 2], velocity[..., 1]
+    )

@@ -49,7 +49,7 @@ class Writer:
 
         if not self.path.exists():
             return 0
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             found = file.attrs.get(OURS)
             if found is None or json.loads(found) != self.description:
                 raise DatasetError(
@@ -112,13 +112,18 @@ def read_hdf5(path: str | Path) -> Dataset:
     Raises:
         DatasetError: the file is missing, no HDF5 file, or of another layout.
     """
-    with _opened(Path(path)) as file:
+    with opened(Path(path)) as file:
         if any(name.isdigit() for name in file):
             return _from_groups(Path(path), file)
         return _from_arrays(Path(path), file)
 
 
-def _opened(path: Path) -> Any:
+def opened(path: Path) -> Any:
+    """The file, for reading.
+
+    Raises:
+        DatasetError: it is missing, or no HDF5 file.
+    """
     import h5py
 
     try:
@@ -190,4 +195,4 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
-__all__ = ["Writer", "read_hdf5"]
+__all__ = ["Writer", "opened", "read_hdf5"]
