@@ -88,7 +88,7 @@ def solve(
         SolveError: the run diverged or met NaN.
     """
     method = _method(problem, backend, options)
-    _check_arguments(budget, steps, tolerance, seed, device, dtype, checkpoint_every, method)
+    check_arguments("solve", budget, steps, tolerance, seed, device, dtype, checkpoint_every, method)
     reasons = method.supports(problem)
     if reasons:
         raise UnsupportedProblemError(
@@ -170,11 +170,25 @@ def _method(problem: Any, backend: Any, options: Mapping[str, Any]) -> Backend:
     return backend
 
 
-def _check_arguments(
-    budget: Any, steps: Any, tolerance: Any, seed: Any, device: str, dtype: str, every: Any, method: Backend
+def check_arguments(
+    who: str,
+    budget: Any,
+    steps: Any,
+    tolerance: Any,
+    seed: Any,
+    device: str,
+    dtype: str,
+    every: Any,
+    method: Any,
 ) -> None:
+    """Refuse arguments of a run, solve's or train's, that make no sense.
+
+    Raises:
+        RunOptionError: naming the argument.
+    """
+
     def refuse(name: str, expected: str, got: Any, remedy: str = "Change the argument.") -> None:
-        raise RunOptionError(f"solve({name}=)", expected, repr(got), remedy)
+        raise RunOptionError(f"{who}({name}=)", expected, repr(got), remedy)
 
     def is_number(value: Any) -> bool:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

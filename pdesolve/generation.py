@@ -22,7 +22,10 @@ from .driver import solve
 from .progress import ProgressBar
 from .residual.fourier.ensemble import evolve
 from .residual.fourier.evolution import Evolution, InitialData
+from .solution.output import check_writable
 
+SIDE_BY_SIDE = 1e-6
+"""Relative error of members that go side by side."""
 FINEST = 4096
 """Points on an axis on which initial data are sampled, at most."""
 PART = 64 << 20
@@ -69,7 +72,7 @@ def generate(
     seed: int = 0,
     points: int | None = None,
     times: int | None = None,
-    rtol: float = 1e-6,
+    rtol: float | None = None,
     dtype: str = "float32",
     workers: int | None = None,
     progress: bool | None = None,
@@ -87,7 +90,8 @@ def generate(
         out: the file. A killed run goes on from it.
         seed: of all random draws.
         points, times: of the stored grid; by default the family's own.
-        rtol: relative L2 error of each member, estimated and stored beside it.
+        rtol: relative L2 error of each member, estimated and stored beside it. None for 1e-6 side by side,
+            and what the family asks of its reference for members that are solved one by one.
         dtype: ``float32`` or ``float64``, as stored.
         workers: processes, for members that are solved one by one; None for one.
         progress: show a progress bar; None shows it on a terminal.
@@ -96,13 +100,18 @@ def generate(
         GenerateError: a member was not solved, or an argument makes no sense.
         DatasetError: the file holds members of another recipe.
     """
-    if dtype not in ("float32", "float64") or n < 1 or not 0 < rtol < 1:
+    target = check_writable(out)
+    given = [n, seed + 1, *(c for c in (points, times) if c is not None)]
+    counts = all(isinstance(c, int) and c >= least for c, least in zip(given, (1, 1, 4, 2), strict=False))
+    if dtype not in ("float32", "float64") or not counts or (rtol is not None and not 0 < rtol < 1):
         raise GenerateError(
             "generate()",
-            "n >= 1, 0 < rtol < 1, and float32 or float64",
-            f"n={n}, rtol={rtol}, dtype={dtype!r}",
+            "n >= 1, seed >= 0, points >= 4, times >= 2, 0 < rtol < 1, and float32 or float64",
+            f"n={n}, seed={seed}, points={points}, times={times}, rtol={rtol}, dtype={dtype!r}",
             "Correct the argument.",
         )
+    if rtol is None:
+        rtol = _own_tolerance(family)
     grid = Grid.of(family, points, times)
     recipe = {
         **family.recipe(),
@@ -114,12 +123,20 @@ def generate(
         "dtype": dtype,
         "version": version("pdesolve"),
     }
-    writer = Writer(Path(out), recipe)
+    writer = Writer(target, recipe)
     first = writer.complete()
     with ProgressBar(f"{family.name} · data", progress) as bar:
         for part in _parts(family, grid, seed, range(first, n), rtol, workers, bar, n):
             writer.append(_stored(part, dtype), n)
     return read_hdf5(out)
+
+
+def _own_tolerance(family: Family) -> float:
+    """1e-6 where members go side by side, else what the family asks of its reference."""
+    reference = family.typical.reference
+    if _shared_evolution(family) is not None or reference is None:
+        return SIDE_BY_SIDE
+    return float(reference.options.get("rtol", SIDE_BY_SIDE))
 
 
 def _stored(part: Dataset, dtype: str) -> Dataset:
@@ -195,11 +212,18 @@ def _resolved(
     while True:
         bounds = evolution.problem.domain.bounds[:-1]
         axes = tuple(np.linspace(lower, upper, n, endpoint=False) for lower, upper in bounds)
-        few = _initial(family, evolution, seed, members[:8], axes)
-        along = np.abs(np.fft.rfft(few, axis=-1))
-        tail = np.linalg.norm(along[..., n // 3 :]) / np.linalg.norm(along)
-        if tail < rtol / 10 or n >= FINEST:
-            return _initial(family, evolution, seed, members, axes)
+        values = _initial(family, evolution, seed, members, axes)
+        along = [np.moveaxis(np.abs(np.fft.rfft(values, axis=a)), a, -1) for a in range(2, values.ndim)]
+        tail = max(np.linalg.norm(k[..., n // 3 :]) / np.linalg.norm(k) for k in along)
+        if tail < rtol / 10:
+            return values
+        if n >= FINEST // len(along):
+            raise GenerateError(
+                f"{family.name}, initial data",
+                f"fields that {n} points on an axis resolve to {rtol:.0e}",
+                f"a share of {tail:.1e} beyond a third of their wavenumbers",
+                "Draw smoother fields, or raise rtol.",
+            )
         n *= 2
 
 

@@ -21,7 +21,7 @@ from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
 from .declare.family import Family
-from .driver import interruption
+from .driver import check_arguments, interruption
 from .loop import Run
 from .progress import ProgressBar
 from .solution import Status
@@ -65,9 +65,19 @@ def train(
         TrainingDataError: family and data do not fit each other.
         CheckpointError, CheckpointMismatchError: see `solve`.
     """
+    method = Training(operator)
+    check_arguments("train", budget, steps, None, seed, device, "float64", checkpoint_every, method)
+    if operator.weights is not None:
+        raise TrainingDataError(
+            f"train({family.name!r})",
+            "an operator without weights",
+            f"one that was trained, {operator.weights}",
+            "Give its options alone, such as FNO(); a training that was cut goes on from its checkpoint.",
+        )
     given = data if isinstance(data, Dataset) else read(data)
-    held = max(1, round(validation * len(given)))
-    if not 0 < validation < 1 or len(given) < 2:
+    check_family(f"train({family.name!r})", family.digest, given)
+    held = max(1, round(validation * len(given))) if 0 < validation < 1 else 0
+    if not 0 < held < len(given):
         raise TrainingDataError(
             f"train({family.name!r})",
             "at least two members, and a share of them between 0 and 1 for validation",
@@ -80,7 +90,7 @@ def train(
         budget = 60.0
     context = Context(int(seed), device, "float64", budget, steps)
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
-    run = Run(task, Training(operator), context, None, kept, checkpoint_every)
+    run = Run(task, method, context, None, kept, checkpoint_every)
     run.begin()
     with ProgressBar(f"{family.name} · {operator.name}", progress) as bar, interruption() as interrupted:
         run.loop(bar, interrupted)
@@ -119,12 +129,26 @@ def evaluate(
     given = data if isinstance(data, Dataset) else read(data)
     assert operator.weights is not None
     card, weights = cards.read(operator.weights)
-    if given.digest in {part.get("digest") for part in card.data.values()}:
+    who, own = f"evaluate({operator.weights})", card.data["train"]
+    check_family(who, own.get("declaration"), given)
+    same_seed = "seed" in own and own["seed"] == given.attributes.get("seed")
+    if same_seed or given.digest in {part.get("digest") for part in card.data.values()}:
         raise TrainingDataError(
-            f"evaluate({operator.weights})",
+            who,
             "members that the training did not see",
-            "the data that it was trained on",
+            "data that it was trained on, or of the same seed",
             "Generate a test set with another seed.",
+        )
+    if given.names != card.encoding.unknowns or set(given.fields) != set(card.encoding.fields):
+        raise TrainingDataError(
+            who,
+            f"data of {', '.join(card.encoding.unknowns)} from {', '.join(card.encoding.fields)}",
+            f"data of {', '.join(given.names)} from {', '.join(given.fields)}",
+            "Give data of the family that it was trained on.",
+        )
+    if given.grid != card.grid and not operator.any_grid:
+        raise TrainingDataError(
+            who, f"data on {card.grid} points", f"{given.grid}", "Generate them on the grid of the training."
         )
     network = operator.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
     network.load_state_dict(weights)
@@ -147,6 +171,22 @@ def evaluate(
     if given.grid == card.grid:
         cards.write(operator.weights, replace(card, metrics={**card.metrics, **_numbers(tested)}), weights)
     return found
+
+
+def check_family(who: str, declaration: str | None, data: Dataset) -> None:
+    """Refuse data that say of themselves that they are of another family.
+
+    Raises:
+        TrainingDataError: they were made from another declaration, such as other parameters.
+    """
+    found = data.attributes.get("declaration")
+    if declaration is not None and found is not None and found != declaration:
+        raise TrainingDataError(
+            who,
+            f"data of the declaration {declaration}",
+            f"data of {data.attributes.get('family')}, declaration {found}",
+            "Generate data with the same parameters of the family.",
+        )
 
 
 def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:

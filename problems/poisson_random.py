@@ -7,7 +7,7 @@ from typing import Any
 
 from sympy import Eq, Expr
 
-from pdesolve.declare import Box, Dirichlet, Problem, Reference, coordinates, unknown
+from pdesolve.declare import Box, Dirichlet, Problem, Reference, coordinates, parameter, unknown
 from pdesolve.declare.distributions import GaussianField
 from pdesolve.declare.family import Family
 
@@ -47,9 +47,12 @@ def _family(name: str, k: Any) -> Family:
 def _declare(name: str, k: Any, a: Expr) -> Problem:
     x, y = coordinates("x y")
     u = unknown("u", x, y)
+    wavenumber = parameter("k")
+    laplacian = u.diff(x, 2) + u.diff(y, 2)
     return Problem(
         name=name,
-        equations={"equation": Eq(u.diff(x, 2) + u.diff(y, 2) + k**2 * u, a)},
+        equations={"equation": Eq(laplacian + (wavenumber**2 * u if k != 0 else 0), a)},
+        parameters={wavenumber: k} if k != 0 else {},
         domain=Box((x, 0, 1), (y, 0, 1)),
         conditions=[Dirichlet(u, 0)],
         reference=Reference(backend="fem", options={"rtol": 1e-4}, description="finite elements"),

@@ -134,7 +134,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="Of all random draws.")] = 0,
     points: Annotated[int | None, typer.Option(help="Points on each axis.")] = None,
     times: Annotated[int | None, typer.Option(help="Stored times.")] = None,
-    rtol: Annotated[float, typer.Option(help="Relative error of each member.")] = 1e-6,
+    rtol: Annotated[float | None, typer.Option(help="Relative error of each member.")] = None,
     dtype: Annotated[Dtype, typer.Option(help="Of the stored numbers.")] = Dtype.float32,
     workers: Annotated[
         int | None, typer.Option(help="Processes, for members that are solved singly.")

@@ -140,13 +140,14 @@ def train_request(request: TrainRequest, output: Output) -> None:
     trained = train(made, operator, request.data, request.out, **request.run)
     tested = evaluate(trained, request.test) if request.test is not None else {}
     card = read_card(trained)
-    found = card.metrics.get("validation_relative_l2", card.metrics.get("validation_step_loss"))
-    validation = float("nan") if found is None else float(found)
+    (measure,) = {"validation_relative_l2", "validation_step_loss"} & set(card.metrics)
+    validation = float(card.metrics[measure])
     training = card.training
-    said = f"{request.out}: {training['said']}, {training['seconds']:.0f} s; relative L2 error"
+    what = "relative L2 error" if measure == "validation_relative_l2" else "step loss"
+    said = f"{request.out}: {training['said']}, {training['seconds']:.0f} s; {what}"
     said += f" {validation:.2e} on validation members"
     if tested:
-        said += f", {tested['relative_l2']:.2e} on {tested['members']:.0f} test members"
+        said += f", relative L2 error {tested['relative_l2']:.2e} on {tested['members']:.0f} test members"
     output.console.print(said, markup=False, highlight=False, soft_wrap=True)
     output.result(
         {
@@ -156,7 +157,7 @@ def train_request(request: TrainRequest, output: Output) -> None:
             "status": card.training["status"],
             "steps": card.training["steps"],
             "seconds": card.training["seconds"],
-            "validation_relative_l2": validation,
+            measure: validation,
             "test": tested or None,
         }
     )

@@ -180,7 +180,7 @@ def test_a_prediction_is_refined_to_a_tolerance(trained: pde.FNO, burgers: pde.F
     fine = pde.solve(problem, pde.FNO.load(str(trained.weights), rtol=1e-6), progress=False)
     assert fine.status is pde.Status.CONVERGED
     assert fine.error_estimate is not None and fine.error_estimate <= 1e-6
-    t = np.linspace(0, 0.2, 6)
+    t = np.linspace(0.004, 0.2, 23)  # between the stored times as well
     points = np.stack(np.meshgrid(np.linspace(0, 1, 50), t, indexing="ij"), axis=-1).reshape(-1, 2)
     exact = reference(points)
     assert np.linalg.norm(rough(points) - exact) > 1e-3 * np.linalg.norm(exact)
@@ -276,8 +276,9 @@ def test_problems_of_other_kinds_are_refused(trained: pde.FNO, burgers: pde.Fami
     ("change", "words"),
     [
         ({"validation": 0.0}, "between 0 and 1"),
-        ({"data": "burgers"}, "data of u from a"),
-        ({"family": "navier"}, "data of omega"),
+        ({"validation": 0.999}, "between 0 and 1"),
+        ({"data": "burgers"}, "data of burgers-random"),
+        ({"family": "navier"}, "data of burgers-random"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(
@@ -296,8 +297,21 @@ def test_data_that_do_not_fit_are_refused(
 
 def test_training_members_are_no_test(trained: pde.FNO, data: Dataset) -> None:
     own, _ = data.split(36)
-    with pytest.raises(TrainingDataError, match="did not see"):
-        pde.evaluate(trained, own)
+    for given in (own, data):
+        with pytest.raises(TrainingDataError, match="did not see"):
+            pde.evaluate(trained, given)
+
+
+def test_data_of_other_parameters_are_refused(trained: pde.FNO, data: Dataset, tmp_path: Path) -> None:
+    other = pde.family("burgers-random", nu=0.1, T=0.2)
+    with pytest.raises(TrainingDataError, match="same parameters"):
+        pde.train(other, pde.FNO(**SMALL), data, tmp_path / "x", steps=1, progress=False)
+    with pytest.raises(TrainingDataError, match="same parameters"):
+        pde.evaluate(trained, pde.generate(other, 2, tmp_path / "o.h5", seed=1, **GRID))
+    with pytest.raises(TrainingDataError, match="without weights"):
+        pde.train(pde.family("burgers-random", nu=0.05, T=0.2), trained, data, tmp_path / "x", steps=1)
+    with pytest.raises(PDESolveError, match=r"train\(steps=\)"):
+        pde.train(other, pde.FNO(**SMALL), data, tmp_path / "x", steps=0)
 
 
 def test_damaged_files_are_refused(trained: pde.FNO, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ...data.dataset import Dataset
 from ...declare import Dirichlet, Initial, Problem
 from ...declare.domain import Array
 from ...declare.family import Family
-from ...declare.symmetries import symmetries
+from ...declare.symmetries import Symmetries, symmetries
 from ...residual.fourier.semilinear import to_grid, to_modes
 
 EVOLUTION, STEADY = "evolution", "steady"
@@ -125,6 +125,8 @@ def describe(family: Family, times: Array | None) -> Encoding:
     else:
         unknowns = problem.unknown_names
     found = symmetries(problem)
+    if family.numbers:  # another member may have another frame, or none
+        found = Symmetries(translation=found.translation)
     return Encoding(
         kind,
         tuple("periodic" if p else "open" for p in periodic),
@@ -152,8 +154,8 @@ def _vanishes(problem: Problem) -> bool:
     return bool(parts) and parts == {(u, f.name) for u in problem.unknowns for f in problem.domain.faces}
 
 
-def fitted(encoding: Encoding, data: Dataset) -> Encoding:
-    """With the statistics of a training set."""
+def fitted(encoding: Encoding, data: Dataset, labels: bool = True) -> Encoding:
+    """With the statistics of a training set; without ``labels`` those of initial values alone."""
 
     def moments(rows: list[Array]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return tuple(float(r.mean()) for r in rows), tuple(float(r.std()) or 1.0 for r in rows)
@@ -179,6 +181,8 @@ def fitted(encoding: Encoding, data: Dataset) -> Encoding:
         field_mean, field_scale = (0.0,), (float(encoded.base.std()) or 1.0,)
         output_mean = (0.0,) * len(encoding.unknowns)
         output_scale = tuple(tuple(float(s) or 1.0 for s in column) for column in rms.T)
+        if not labels:
+            output_scale = (field_scale * len(rms),) * len(encoding.unknowns)
     return replace(
         encoding,
         field_mean=field_mean,

@@ -93,6 +93,7 @@ class NeuralOperator(Backend):
 
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
+    any_grid: ClassVar[bool] = True  # whether the network is the same function on other grids
 
     def __post_init__(self) -> None:
         self.require_count("batch", *(("points",) if self.points is not None else ()))
@@ -162,6 +163,9 @@ class NeuralOperator(Backend):
             card.encoding.bounds
         ):
             reasons.append("it was trained on another domain")
+        missing = [name for name in problem.unknown_names if name not in card.encoding.unknowns]
+        if missing:
+            reasons.append(f"it predicts {', '.join(card.encoding.unknowns)}, and not {', '.join(missing)}")
         if self.rtol is not None:
             reasons += refinement_reasons(problem, card.encoding)
         return reasons

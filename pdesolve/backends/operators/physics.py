@@ -48,8 +48,10 @@ class StepLoss:
         device: str,
     ) -> None:
         evolution = Evolution(family.typical) if encoding.kind == EVOLUTION else None
-        if evolution is None or evolution.algebraic or not is_autonomous(evolution):
-            raise ValueError("physics= needs an autonomous periodic evolution")
+        if evolution is None or family.numbers or evolution.algebraic or not is_autonomous(evolution):
+            raise ValueError(
+                "physics= needs an autonomous periodic evolution whose members differ in fields alone"
+            )
         spacing = encoding.times[1] - encoding.times[0]
         self.horizon, self.starts, self.grid = min(horizon, len(encoding.times) - 1), starts, grid
         level = Level(round(POINTS * grid[0]), steps)

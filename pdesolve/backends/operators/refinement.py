@@ -16,6 +16,7 @@ from ...residual.fourier.ensemble import LEVELS, MARGIN, Level, first_level
 from ...residual.fourier.evolution import Evolution, InitialData
 from ...residual.fourier.semilinear import every_point, to_grid, to_modes
 from ...residual.fourier.steps import StepResidual, is_autonomous
+from ...residual.fourier.trajectory import Slab
 from ...solution.status import Status
 from ..base import Progress
 from .encoding import EVOLUTION, Encoding
@@ -25,6 +26,8 @@ CLOSE = 0.1
 """Newton's method ends on a level where its last move is below this share of the tolerance."""
 ITERATIONS = 20
 """Newton steps on one level, at most."""
+DENSEST = 20_000
+"""Times of the answer, about, at most."""
 SLOW = 0.3
 """The jacobian is taken anew where a move is longer than this share of the one before."""
 
@@ -50,6 +53,7 @@ class Refined:
         spectra: (times, components, *modes).
         moves: relative length of the last Newton move; iterations on this level.
         earlier: values of the level before, at the points of the output.
+        dense: the answer at more times.
         jacobian: of the steps on the level where it was last taken, for states of shape ``known``.
     """
 
@@ -62,6 +66,7 @@ class Refined:
     jacobian: Tensor | None = None
     known: list[int] = field(default_factory=list)
     estimate: float | None = None
+    dense: Tensor | None = None
     residual: Any = field(default=None, metadata={"transient": True})
 
 
@@ -107,24 +112,48 @@ class Refinement:
         return self._compare(state)
 
     def values(self, state: Refined) -> Array:
-        """The trajectory on a grid that holds all its modes, (times, components, *grid)."""
-        return to_grid(state.spectra, self._shape(state)).numpy()  # type: ignore[no-any-return]
+        """The trajectory at equally spaced times, on a grid that holds its modes: (times, components, *grid)."""
+        spectra = state.spectra if state.dense is None else state.dense
+        return to_grid(spectra, self._shape(state)).numpy()  # type: ignore[no-any-return]
+
+    def _densified(self, state: Refined) -> tuple[Tensor, float]:
+        """The trajectory at so many times that interpolation between them meets the tolerance, and its error.
+
+        The error is that of interpolation from every second of these times at the others.
+        """
+        points, steps = state.level
+        spacing = float(self.times[1] - self.times[0])
+        while True:
+            dense = StepResidual(self.evolution, spacing, Level(points, 2 * steps)).between(state.spectra)
+            array = dense.numpy()
+            slab = Slab(float(self.times[0]), float(self.times[-1]), array[::2])
+            between = slab.at(np.linspace(self.times[0], self.times[-1], len(array))[1::2])
+            error = float(np.linalg.norm(between - array[1::2]) / np.linalg.norm(array[1::2]))
+            if error <= CLOSE * self.rtol or len(array) > DENSEST:
+                return dense, error
+            steps *= 2
 
     def _compare(self, state: Refined) -> Progress:
         values = to_grid(state.spectra, self._shape(state))
         values = every_point(values, values.shape[-1] // self.grid[0], len(self.grid))
         if state.earlier is not None:
             state.estimate = float((values - state.earlier).norm() / values.norm()) / MARGIN
-            if state.estimate <= self.rtol:
+            if state.estimate <= (1 - CLOSE) * self.rtol:
+                state.dense, gap = self._densified(state)
+                state.estimate += gap
                 points, steps = state.level
                 said = (
                     f"error estimate {state.estimate:.1e} with {points} points, {steps} steps between times"
                 )
+                if state.estimate > self.rtol:
+                    said += "; interpolation between the times does not meet the tolerance"
+                    return Progress(state.estimate, 1.0, Status.STAGNATED, said)
                 return Progress(state.estimate, 1.0, Status.CONVERGED, said)
         if state.levels >= LEVELS:
             return Progress(state.moves, status=Status.STAGNATED, message="two levels never agreed")
         level, last = Level(*state.level).finer(), state.moves
         state.earlier, state.levels, state.iterations, state.moves = values, state.levels + 1, 0, math.inf
+        state.estimate = None
         state.level, state.residual = [level.points, level.steps], self._residual(level)
         modes = state.residual.system.modes
         finer = to_modes(to_grid(state.spectra, self._shape(state)), modes, len(self.grid))

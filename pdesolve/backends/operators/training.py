@@ -109,7 +109,7 @@ class Training:
         return self.operator.packages
 
     def start(self, task: Task, context: Context) -> TrainingState:
-        encoding = _encoding(task)
+        encoding = _encoding(task, bool(self.operator.labels))
         network = self.operator.network(encoding, task.train.grid, context.generator(1))
         network.to(context.device)
         codec = Codec(encoding, self.operator.dtype, context.device)
@@ -236,12 +236,13 @@ class Training:
 
     def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card:
         """What is known of the operator before it is tested."""
-        problem = task.family.typical
+        one, other = (task.family.sample(seed).parameters for seed in (0, 1))
+        fixed = {str(key): float(value) for key, value in one.items() if other.get(key) == value}
         return Card(
             self.operator.name,
             options,
             task.family.recipe(),
-            {str(key): float(value) for key, value in problem.parameters.items()},
+            fixed,
             state.learning.codec.encoding,
             task.train.grid,
             ranges(task.train),
@@ -289,8 +290,8 @@ def _norms(data: Dataset, codec: Codec) -> Tensor:
     return norms
 
 
-def _encoding(task: Task) -> Any:
-    """Shape and statistics.
+def _encoding(task: Task, labels: bool) -> Any:
+    """Shape and statistics; those of solutions only where they may be used.
 
     Raises:
         TrainingDataError: family and data do not fit each other.
@@ -312,7 +313,7 @@ def _encoding(task: Task) -> Any:
             )
     if task.train.grid != task.validation.grid:
         raise TrainingDataError(who, "one grid", f"{task.train.grid} and {task.validation.grid}", "Resample.")
-    return fitted(shape, task.train)
+    return fitted(shape, task.train, labels)
 
 
 __all__ = ["Task", "Training", "TrainingDataError", "predict", "relative_errors"]

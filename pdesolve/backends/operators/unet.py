@@ -27,6 +27,7 @@ class UNet(NeuralOperator):
     levels: int = 3
 
     name: ClassVar[str] = "unet"
+    any_grid: ClassVar[bool] = False
     summary: ClassVar[str] = "U-Net baseline, trained on a family of problems"
     citations: ClassVar[tuple[str, ...]] = (
         "O. Ronneberger, P. Fischer, T. Brox: U-Net: Convolutional networks for biomedical image "

@@ -52,6 +52,15 @@ class StepResidual:
             state = self.system.advance(self._coefficients, state, 0.0)
         return state
 
+    def between(self, trajectory: Tensor) -> Tensor:
+        """The trajectory with the states after every step, (m · steps + 1, components, *modes)."""
+        state, rows = trajectory[:-1], [trajectory[:-1]]
+        for _ in range(self.level.steps - 1):
+            state = self.system.advance(self._coefficients, state, 0.0)
+            rows.append(state)
+        dense = torch.stack(rows, dim=1).flatten(0, 1)
+        return torch.cat([dense, trajectory[-1:]])
+
     def values(self, trajectory: Tensor) -> Tensor:
         """F (m, components, *modes) of one trajectory (m + 1, components, *modes)."""
         return self.propagate(trajectory[:-1]) - trajectory[1:]
