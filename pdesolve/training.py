@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from .backends.operators.training import Task, Training, TrainingDataError, pred
 from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
+from .declare import PDESolveWarning
 from .declare.family import Family
 from .driver import check_arguments, interruption
 from .loop import Run
@@ -95,6 +97,13 @@ def train(
     with ProgressBar(f"{family.name} · {operator.name}", progress) as bar, interruption() as interrupted:
         run.loop(bar, interrupted)
     answer = run.answer()
+    if run.status is Status.NOT_FINITE:
+        warnings.warn(
+            f"Training of {operator.name!r} on {family.name!r} ended early: {run.message}. The best state before, "
+            f"of step {answer.step}, was kept; a lower learning_rate may help.",
+            PDESolveWarning,
+            stacklevel=2,
+        )
     card = run.method.card(task, run.state, checkpoints.plain(operator))
     provenance = run.provenance(answer.step)
     card = replace(

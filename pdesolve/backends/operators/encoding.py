@@ -182,7 +182,8 @@ def fitted(encoding: Encoding, data: Dataset, labels: bool = True) -> Encoding:
         output_mean = (0.0,) * len(encoding.unknowns)
         output_scale = tuple(tuple(float(s) or 1.0 for s in column) for column in rms.T)
         if not labels:
-            output_scale = (field_scale * len(rms),) * len(encoding.unknowns)
+            share = np.sqrt(np.arange(1, len(rms) + 1) / len(rms))  # changes grow from zero
+            output_scale = (tuple(float(field_scale[0] * s) for s in share),) * len(encoding.unknowns)
     return replace(
         encoding,
         field_mean=field_mean,

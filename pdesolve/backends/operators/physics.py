@@ -25,6 +25,10 @@ POINTS = 9 / 8
 """Points of the integrator's grid over those of the network's, of whose modes three quarters are kept."""
 
 
+RUNAWAY = 10.0
+"""Pieces that grow by more say nothing: the integrator is unstable on the rough fields of early training."""
+
+
 class StepLoss:
     """The loss above for batches of trajectories (n, times, unknowns, *grid).
 
@@ -71,7 +75,11 @@ class StepLoss:
             target = torch.stack(targets, dim=1)
             target = target.view(n, len(starts), *target.shape[1:])
         places = starts[:, None] + torch.arange(1, self.horizon + 1)
-        wrong = (trajectories[:, places] - target).flatten(1)
+        size = begin.flatten(1).norm(dim=1).view(n, len(starts), 1, *[1] * (target.ndim - 3))
+        sane = (
+            target.flatten(3).norm(dim=3).view(*target.shape[:3], *[1] * (target.ndim - 3)) < RUNAWAY * size
+        )
+        wrong = torch.where(sane, trajectories[:, places] - target, torch.zeros_like(target)).flatten(1)
         size = trajectories[:, 0].flatten(1).norm(dim=1) * places.numel() ** 0.5
         loss: Tensor = wrong.norm(dim=1) / size.detach()
         return loss

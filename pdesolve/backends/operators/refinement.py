@@ -112,7 +112,7 @@ class Refinement:
         return self._compare(state)
 
     def values(self, state: Refined) -> Array:
-        """The trajectory at equally spaced times, on a grid that holds its modes: (times, components, *grid)."""
+        """The trajectory at equally spaced times, on a grid that holds its modes, (times, 1, n)."""
         spectra = state.spectra if state.dense is None else state.dense
         return to_grid(spectra, self._shape(state)).numpy()  # type: ignore[no-any-return]
 
