@@ -99,8 +99,8 @@ def train(
     answer = run.answer()
     if run.status is Status.NOT_FINITE:
         warnings.warn(
-            f"Training of {operator.name!r} on {family.name!r} ended early: {run.message}. The best state before, "
-            f"of step {answer.step}, was kept; a lower learning_rate may help.",
+            f"Training of {operator.name!r} on {family.name!r} ended early: {run.message}. The best state "
+            f"before, of step {answer.step}, was kept; a lower learning_rate may help.",
             PDESolveWarning,
             stacklevel=2,
         )

@@ -75,10 +75,9 @@ class StepLoss:
             target = torch.stack(targets, dim=1)
             target = target.view(n, len(starts), *target.shape[1:])
         places = starts[:, None] + torch.arange(1, self.horizon + 1)
-        size = begin.flatten(1).norm(dim=1).view(n, len(starts), 1, *[1] * (target.ndim - 3))
-        sane = (
-            target.flatten(3).norm(dim=3).view(*target.shape[:3], *[1] * (target.ndim - 3)) < RUNAWAY * size
-        )
+        first = begin.flatten(1).norm(dim=1).view(n, len(starts), 1)
+        sane = target.flatten(3).norm(dim=3) < RUNAWAY * first
+        sane = sane.view(*target.shape[:3], *[1] * (target.ndim - 3))
         wrong = torch.where(sane, trajectories[:, places] - target, torch.zeros_like(target)).flatten(1)
         size = trajectories[:, 0].flatten(1).norm(dim=1) * places.numel() ** 0.5
         loss: Tensor = wrong.norm(dim=1) / size.detach()
