@@ -37,6 +37,7 @@ from pdesolve.assimilation import (
     AssimilationTask,
     EnsembleKalman,
     Filter,
+    FilterDivergenceError,
     LearnedGain,
     Nudging,
     OpenLoop,
@@ -318,7 +319,10 @@ def assimilation() -> Record:
         record[name] = mean_of(each, *each[0])
 
     def good(step: ClassicalStep) -> tuple[float, bool, float]:
-        found = error(KALMAN, SEEDS[0], step)
+        try:
+            found = error(KALMAN, SEEDS[0], step)
+        except FilterDivergenceError:  # a grid that is too coarse for the filter
+            return float("nan"), False, float("nan")
         return found["rmse"], found["rmse"] <= record["learned"]["rmse"], found["seconds"]
 
     classical = cheapest(good, INTERVAL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 
 from . import checkpoint as checkpoints
-from .backends.base import Context
 from .backends.operators import card as cards
 from .backends.operators.encoding import Codec
 from .backends.operators.operator import NeuralOperator
@@ -21,11 +19,8 @@ from .backends.operators.training import Task, Training, TrainingDataError, pred
 from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
-from .declare import PDESolveWarning
 from .declare.family import Family
-from .driver import check_arguments, interruption
-from .loop import Run
-from .progress import ProgressBar
+from .learning import held_out, run_training
 from .solution import Status
 from .solution.output import check_writable
 
@@ -67,43 +62,31 @@ def train(
         TrainingDataError: family and data do not fit each other.
         CheckpointError, CheckpointMismatchError: see `solve`.
     """
-    method = Training(operator)
-    check_arguments("train", budget, steps, None, seed, device, "float64", checkpoint_every, method)
+    who = f"train({family.name!r})"
     if operator.weights is not None:
         raise TrainingDataError(
-            f"train({family.name!r})",
+            who,
             "an operator without weights",
             f"one that was trained, {operator.weights}",
             "Give its options alone, such as FNO(); a training that was cut goes on from its checkpoint.",
         )
     given = data if isinstance(data, Dataset) else read(data)
-    check_family(f"train({family.name!r})", family.digest, given)
-    held = max(1, round(validation * len(given))) if 0 < validation < 1 else 0
-    if not 0 < held < len(given):
-        raise TrainingDataError(
-            f"train({family.name!r})",
-            "at least two members, and a share of them between 0 and 1 for validation",
-            f"{len(given)} members, validation={validation}",
-            "Generate more, or change the share.",
-        )
-    own, others = given.split(len(given) - held)
-    task = Task(family, own, others)
-    if budget is None and steps is None:
-        budget = 60.0
-    context = Context(int(seed), device, "float64", budget, steps)
+    check_family(who, family.digest, given)
+    task = Task(family, *held_out(who, given, validation))
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
-    run = Run(task, method, context, None, kept, checkpoint_every)
-    run.begin()
-    with ProgressBar(f"{family.name} · {operator.name}", progress) as bar, interruption() as interrupted:
-        run.loop(bar, interrupted)
+    run = run_training(
+        "train",
+        task,
+        Training(operator),
+        budget=budget,
+        steps=steps,
+        seed=seed,
+        device=device,
+        checkpoint=kept,
+        checkpoint_every=checkpoint_every,
+        progress=progress,
+    )
     answer = run.answer()
-    if run.status is Status.NOT_FINITE:
-        warnings.warn(
-            f"Training of {operator.name!r} on {family.name!r} ended early: {run.message}. The best state "
-            f"before, of step {answer.step}, was kept; a lower learning_rate may help.",
-            PDESolveWarning,
-            stacklevel=2,
-        )
     card = run.method.card(task, run.state, checkpoints.plain(operator))
     provenance = run.provenance(answer.step)
     card = replace(

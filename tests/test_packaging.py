@@ -84,12 +84,13 @@ def table(path: Path) -> dict[str, list[str]]:
 
 
 def test_documented_catalogue_is_the_catalogue() -> None:
-    from pdesolve.problems import CATALOGUE, catalogue_names, parameters_of
+    from pdesolve.problems import CATALOGUE, FAMILIES, catalogue_names, parameters_of
 
     names = catalogue_names()
     assert table(ROOT / "docs" / "catalogue.md") == {name: list(parameters_of(name)) for name in names}
     statements = re.findall(
         r"autofunction:: pdesolve\.problems\.([\w.]+)", (ROOT / "docs" / "catalogue.md").read_text()
     )
-    assert statements == [CATALOGUE[name].replace(":", ".") for name in names]
+    entries = [*(CATALOGUE[name] for name in names), *FAMILIES.values()]
+    assert statements == [entry.replace(":", ".") for entry in entries]
     assert tuple(name for name in table(ROOT / "README.md") if name in names) == names

@@ -311,7 +311,9 @@ def test_data_of_other_parameters_are_refused(trained: pde.FNO, data: Dataset, t
     with pytest.raises(TrainingDataError, match="without weights"):
         pde.train(pde.family("burgers-random", nu=0.05, T=0.2), trained, data, tmp_path / "x", steps=1)
     with pytest.raises(PDESolveError, match=r"train\(steps=\)"):
-        pde.train(other, pde.FNO(**SMALL), data, tmp_path / "x", steps=0)
+        pde.train(
+            pde.family("burgers-random", nu=0.05, T=0.2), pde.FNO(**SMALL), data, tmp_path / "x", steps=0
+        )
 
 
 def test_damaged_files_are_refused(trained: pde.FNO, tmp_path: Path) -> None:

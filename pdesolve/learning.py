@@ -1,0 +1,78 @@
+"""What all trainings share: the run by the driver's loop, and the split of a data set."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from .backends.base import Context
+from .backends.operators.training import TrainingDataError
+from .data.dataset import Dataset
+from .declare import PDESolveWarning
+from .driver import DEFAULT_BUDGET, check_arguments, interruption
+from .loop import Run
+from .progress import ProgressBar
+from .solution import Status
+
+
+def run_training(
+    who: str,
+    task: Any,
+    method: Any,
+    *,
+    budget: float | None,
+    steps: int | None,
+    seed: int,
+    device: str,
+    dtype: str = "float64",
+    checkpoint: Path | None = None,
+    checkpoint_every: float = 60.0,
+    progress: bool | None = None,
+) -> Run:
+    """A training to its end; ``run.answer()`` holds the weights that did best.
+
+    A training that met NaN ends with a warning: the best state before is kept.
+
+    Args:
+        who: the function that the user called, for messages.
+        task: what is learned, with a name and a digest.
+        method: the learner, with the contract of a backend.
+    """
+    check_arguments(who, budget, steps, None, seed, device, dtype, checkpoint_every, method)
+    if budget is None and steps is None:
+        budget = DEFAULT_BUDGET
+    context = Context(int(seed), device, dtype, budget, steps)
+    run = Run(task, method, context, None, checkpoint, checkpoint_every)
+    run.begin()
+    with ProgressBar(f"{task.name} · {method.name}", progress) as bar, interruption() as interrupted:
+        run.loop(bar, interrupted)
+    if run.status is Status.NOT_FINITE:
+        warnings.warn(
+            f"Training of {method.name!r} on {task.name!r} ended early: {run.message}. The best state "
+            f"before, of step {run.answer().step}, was kept; a lower learning_rate may help.",
+            PDESolveWarning,
+            stacklevel=3,
+        )
+    return run
+
+
+def held_out(who: str, data: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Members to train on, and the last ones, that choose the best state.
+
+    Raises:
+        TrainingDataError: one of the two would be empty.
+    """
+    held = max(1, round(share * len(data))) if 0 < share < 1 else 0
+    if not 0 < held < len(data):
+        raise TrainingDataError(
+            who,
+            "at least two members, and a share of them between 0 and 1 for validation",
+            f"{len(data)} members, validation={share}",
+            "Generate more, or change the share.",
+        )
+    own, others = data.split(len(data) - held)
+    return own, others
+
+
+__all__ = ["held_out", "run_training"]
