@@ -33,10 +33,10 @@ from pdesolve.generation import generate
 from pdesolve.problems import family
 from pdesolve.residual.fourier.ensemble import Level, march
 from pdesolve.residual.fourier.evolution import Evolution
-from pdesolve.training import evaluate, train
+from pdesolve.training import evaluate, read_card, train
 
 FOLDER = Path(tempfile.gettempdir()) / "pdesolve-operators"
-"""Data sets are kept here, and continued by `generate`."""
+"""Data sets and trained operators are kept here, and taken up by later runs."""
 TEST_SEED = 1
 
 
@@ -79,6 +79,14 @@ def data(case: Case, members: int, seed: int, points: int | None = None) -> tupl
     return found.subset(slice(0, members)), spent
 
 
+def kept(file: Path, operator: NeuralOperator) -> bool:
+    """Whether the operator was trained with these options by an earlier run; delete the file to train again."""
+    if not file.exists():
+        return False
+    options = read_card(type(operator).load(file)).options
+    return all(options.get(key, value) == value for key, value in plain(operator).items() if key != "weights")
+
+
 def run(name: str, share: float = 1.0) -> Record:
     """Train, test, and compare with the classical solver."""
     case = CASES[name]
@@ -86,9 +94,10 @@ def run(name: str, share: float = 1.0) -> Record:
     own, seconds_data = data(case, case.members, 0)
     tests, _ = data(case, case.tests, TEST_SEED)
     out = FOLDER / f"{name}.safetensors"
-    begin = time.perf_counter()
-    trained = train(made, case.operator, own, out, budget=case.within * share, seed=0, progress=False)
-    seconds = time.perf_counter() - begin
+    if not kept(out, case.operator):
+        train(made, case.operator, own, out, budget=case.within * share, seed=0, progress=False)
+    trained: NeuralOperator = type(case.operator).load(out)
+    seconds = float(read_card(trained).training["seconds"])
     found = evaluate(trained, tests)
     record: Record = {
         "options": plain(case.operator),

@@ -73,7 +73,7 @@ def assimilate(
         step: from one observation to the next, classical or learned.
         observations: what is observed, and how well.
         values: observed (batch, cycles, observations), the first one an interval after the start.
-        climatology: typical states (n, components, *grid), from which filters start.
+        climatology: typical states ``(n, components, *grid)``, from which filters start.
         seed: of the start, and of what filters draw.
 
     Raises:

@@ -23,11 +23,11 @@ class Dataset:
     """Inputs and solutions of N members, all on one tensor grid.
 
     Attributes:
-        values: the solutions, (N, times, unknowns, *grid); one time for a steady problem.
+        values: the solutions, ``(N, times, unknowns, *grid)``; one time for a steady problem.
         names: of the unknowns.
         coordinates: of the grid, one array for each axis in space.
         times: (times,); None for a steady problem.
-        fields: inputs that are fields, by name, each (N, *grid).
+        fields: inputs that are fields, by name, each ``(N, *grid)``.
         numbers: inputs that are numbers, by name, each (N,).
         errors: estimated relative error of each solution (N,), where it is known.
         attributes: what the file says of itself, above all the recipe.
