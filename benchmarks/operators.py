@@ -80,7 +80,7 @@ def data(case: Case, members: int, seed: int, points: int | None = None) -> tupl
 
 
 def kept(file: Path, operator: NeuralOperator) -> bool:
-    """Whether the operator was trained with these options by an earlier run; delete the file to train again."""
+    """Whether an earlier run trained the operator with these options; delete the file to train again."""
     if not file.exists():
         return False
     options = read_card(type(operator).load(file)).options
