@@ -113,8 +113,8 @@ def evaluate(
     they are written to its card as well.
 
     Returns:
-        ``relative_l2``, the mean over members of ``|p - q| / |q|``, its median and greatest value, the metrics
-        of `pdesolve.data.metrics`, the number of ``members``, and ``seconds`` of one evaluation of all of them.
+        ``relative_l2``, the mean over members of ``|p - q| / |q|``, its ``median`` and ``greatest`` value,
+        the metrics of `pdesolve.data.metrics`, ``members``, and ``seconds`` of one evaluation of all of them.
     """
     import time
 

@@ -16,6 +16,7 @@ from pdesolve.backends.operators.encoding import Codec, Encoding, describe, fitt
 from pdesolve.backends.operators.physics import StepLoss
 from pdesolve.backends.operators.training import TrainingDataError, schedule
 from pdesolve.checkpoint import CheckpointMismatchError
+from pdesolve.conformance import BackendConformance
 from pdesolve.data.dataset import Dataset
 from pdesolve.declare import PDESolveError, PDESolveWarning
 from pdesolve.residual.fourier.ensemble import Level, march
@@ -48,6 +49,34 @@ def trained(burgers: pde.Family, data: Dataset, tmp_path_factory: pytest.TempPat
     operator = pde.train(burgers, pde.FNO(**SMALL), data, out, steps=150, progress=False)
     assert isinstance(operator, pde.FNO)
     return operator
+
+
+def cole_hopf(points: np.ndarray) -> np.ndarray:
+    """The exact solution from sin 2πx with ν = 0.05, by Gauss-Hermite quadrature, (n, 1)."""
+    nu, (x, t) = 0.05, points.T
+    z, w = np.polynomial.hermite.hermgauss(80)
+    y = x[:, None] - 2 * np.sqrt(nu * t)[:, None] * z
+    weight = w * np.exp((np.cos(2 * np.pi * y) - 1) / (4 * np.pi * nu))
+    return np.asarray((np.sin(2 * np.pi * y) * weight).sum(axis=1) / weight.sum(axis=1))[:, None]
+
+
+class TestConformance(BackendConformance):
+    """A prediction refined to a tolerance: what a network alone answers has no error to be tested."""
+
+    steps = 100
+    tolerance = 1e-5
+
+    @pytest.fixture(autouse=True)
+    def _trained(self, trained: pde.FNO) -> None:
+        self.backend = pde.FNO.load(str(trained.weights), rtol=1e-6)
+
+    def problem(self) -> pde.Problem:
+        family = pde.family("burgers-random", nu=0.05, T=0.2)
+        wave = sp.sin(2 * sp.pi * family.typical.coordinates[0])
+        return family.member(u0=wave).replace(reference=cole_hopf)
+
+    def unsupported(self) -> pde.Problem:
+        return pde.catalogue("burgers")
 
 
 # -- what is built in --------------------------------------------------------------------------------

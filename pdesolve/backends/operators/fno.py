@@ -24,7 +24,7 @@ class FNO(NeuralOperator):
 
     Args:
         modes: K, wavenumbers kept along each axis, a third to two thirds of those of the grid.
-        width: channels of v; ``layers`` of them.
+        width, layers: channels of v, and how often it is convolved.
         projection: hidden units of the last map.
 
     Good values: width 64 and modes 32 for fronts on 128 points; width 32 and modes 12 to 16 in two

@@ -65,14 +65,15 @@ class NeuralOperator(Backend):
     Args:
         weights: the file of a trained operator.
         points: of the grid on which it is evaluated, on each axis; None for that of the training.
-        batch, learning_rate, weight_decay: of AdamW; the rate rises over the first ``warm_up`` of the run
-            and falls to zero along a cosine.
+        batch, learning_rate, weight_decay: of AdamW.
+        warm_up: share of the run over which the rate rises; it then falls to zero along a cosine.
         noise: standard deviation of what is added to the inputs in training, relative to theirs.
         rtol: None returns the network's answer. A number has it refined by Newton's method until two
             levels of discretisation agree to it, or says why not (autonomous evolutions of one unknown).
-        labels, physics: weights of the error against the data, and of `physics.StepLoss`, which needs none:
-            ``FNO(labels=0, physics=1)`` learns from the inputs of a data set alone. ``horizon`` stored times
-            from each of ``starts`` places, ``substeps`` of the integrator between two of them.
+        labels, physics: weights of the error against the data, and of `physics.StepLoss`, which needs no
+            solutions: ``FNO(labels=0, physics=1)`` learns from the initial values of a data set alone.
+        horizon, starts: stored times that a piece of that loss spans, and pieces of each trajectory.
+        substeps: of the integrator between two stored times, there.
         precision: ``float32`` or ``float64``, of the network.
     """
 
@@ -94,6 +95,11 @@ class NeuralOperator(Backend):
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
     any_grid: ClassVar[bool] = True  # whether the network is the same function on other grids
+
+    def __init_subclass__(cls) -> None:
+        """The options of all operators belong to the description of each."""
+        _, _, common = (NeuralOperator.__doc__ or "").partition("    Args:\n")
+        cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Other Parameters:\n{common.rstrip()}\n    "
 
     def __post_init__(self) -> None:
         self.require_count("batch", *(("points",) if self.points is not None else ()))
