@@ -66,7 +66,7 @@ class TestGPWithUnknownParameters(BackendConformance):
         )
 
     def unsupported(self) -> pde.Problem:
-        return pde.catalogue("poisson-l-shape")
+        return pde.catalogue("poisson-10d")
 
 
 @pytest.mark.parametrize("stated", [True, False])
