@@ -57,7 +57,7 @@ class Case:
 
 CASES = {
     "burgers-fno": Case("burgers-random", FNO(), 0.01, 600.0, finer=0.012),
-    "burgers-deeponet": Case("burgers-random", DeepONet(), 0.05, 600.0),
+    "burgers-deeponet": Case("burgers-random", DeepONet(), 0.05, 240.0),
     "burgers-unet": Case("burgers-random", UNet(width=32), 0.05, 600.0),
     "darcy-fno": Case(
         "darcy-random", FNO(modes=24, width=32), 0.02, 900.0, members=600, tests=100, rtol=2e-2
