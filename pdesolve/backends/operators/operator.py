@@ -33,8 +33,6 @@ from .inputs import grid_axes, input_values, outside
 from .refinement import Refined, Refinement
 from .refinement import reasons as refinement_reasons
 
-STREAM = 7
-
 
 @dataclass
 class Prediction:
