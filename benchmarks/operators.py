@@ -26,6 +26,7 @@ import torch
 
 import pdesolve as pde
 from pdesolve.backends.operators import FNO, DeepONet, NeuralOperator, UNet
+from pdesolve.backends.operators import card as cards
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 from pdesolve.data.dataset import Dataset
@@ -33,7 +34,7 @@ from pdesolve.generation import generate
 from pdesolve.problems import family
 from pdesolve.residual.fourier.ensemble import Level, march
 from pdesolve.residual.fourier.evolution import Evolution
-from pdesolve.training import evaluate, read_card, train
+from pdesolve.training import evaluate, train
 
 FOLDER = Path(tempfile.gettempdir()) / "pdesolve-operators"
 """Data sets and trained operators are kept here, and taken up by later runs."""
@@ -83,7 +84,7 @@ def kept(file: Path, operator: NeuralOperator) -> bool:
     """Whether an earlier run trained the operator with these options; delete the file to train again."""
     if not file.exists():
         return False
-    options = read_card(type(operator).load(file)).options
+    options = cards.read(file)[0].options
     return all(options.get(key, value) == value for key, value in plain(operator).items() if key != "weights")
 
 
@@ -97,7 +98,7 @@ def run(name: str, share: float = 1.0) -> Record:
     if not kept(out, case.operator):
         train(made, case.operator, own, out, budget=case.within * share, seed=0, progress=False)
     trained: NeuralOperator = type(case.operator).load(out)
-    seconds = float(read_card(trained).training["seconds"])
+    seconds = float(cards.read(out)[0].training["seconds"])
     found = evaluate(trained, tests)
     record: Record = {
         "options": plain(case.operator),

@@ -110,8 +110,9 @@ def generate(
             f"n={n}, seed={seed}, points={points}, times={times}, rtol={rtol}, dtype={dtype!r}",
             "Correct the argument.",
         )
+    evolution = _shared_evolution(family)
     if rtol is None:
-        rtol = _own_tolerance(family)
+        rtol = SIDE_BY_SIDE if evolution is not None else _own_tolerance(family)
     grid = Grid.of(family, points, times)
     recipe = {
         **family.recipe(),
@@ -126,17 +127,15 @@ def generate(
     writer = Writer(target, recipe)
     first = writer.complete()
     with ProgressBar(f"{family.name} · data", progress) as bar:
-        for part in _parts(family, grid, seed, range(first, n), rtol, workers, bar, n):
+        for part in _parts(family, evolution, grid, seed, range(first, n), rtol, workers, bar):
             writer.append(_stored(part, dtype), n)
     return read_hdf5(out)
 
 
 def _own_tolerance(family: Family) -> float:
-    """1e-6 where members go side by side, else what the family asks of its reference."""
+    """What the family asks of its reference."""
     reference = family.typical.reference
-    if _shared_evolution(family) is not None or reference is None:
-        return SIDE_BY_SIDE
-    return float(reference.options.get("rtol", SIDE_BY_SIDE))
+    return float(reference.options.get("rtol", SIDE_BY_SIDE)) if reference is not None else SIDE_BY_SIDE
 
 
 def _stored(part: Dataset, dtype: str) -> Dataset:
@@ -146,16 +145,15 @@ def _stored(part: Dataset, dtype: str) -> Dataset:
 
 def _parts(
     family: Family,
+    evolution: Evolution | None,
     grid: Grid,
     seed: int,
     members: range,
     rtol: float,
     workers: int | None,
     bar: ProgressBar,
-    total: int,
 ) -> Iterator[Dataset]:
     """The data set in pieces that are written one by one."""
-    evolution = _shared_evolution(family)
     size = max(1, PART // (8 * grid.size * len(family.typical.unknowns)))
     if evolution is None:
         size = min(size, 16 * (workers or 1))
@@ -167,7 +165,7 @@ def _parts(
             chosen = range(first, min(first + size, members.stop))
 
             def report(done: int, first: int = first) -> None:
-                bar.update((first + done) / total, first + done, float("nan"), None, "")
+                bar.count(first + done, members.stop, "members")
 
             if evolution is None:
                 yield _one_by_one(family, grid, seed, chosen, rtol, executor, report)
@@ -239,13 +237,7 @@ def _initial(
     if None not in keys:  # the inputs themselves: no declaration of each member is needed
         draws = [family.values((seed, i), axes) for i in members]
         return np.stack([np.stack([draw[str(key)] for key in keys]) for draw in draws])
-    grids = np.meshgrid(*axes, indexing="ij")
-    points = np.stack([g.ravel() for g in grids], axis=1)
-    rows = []
-    for i in members:
-        own = InitialData(family.sample((seed, i)))
-        rows.append(np.stack([own.values(c, points).reshape(grids[0].shape) for c in components]))
-    return np.stack(rows)
+    return np.stack([InitialData(family.sample((seed, i))).on_grid(components, axes) for i in members])
 
 
 def _inputs(

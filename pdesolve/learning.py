@@ -10,6 +10,7 @@ from .backends.base import Context
 from .backends.operators.training import TrainingDataError
 from .data.dataset import Dataset
 from .declare import PDESolveWarning
+from .declare.family import Family
 from .driver import DEFAULT_BUDGET, check_arguments, interruption
 from .loop import Run
 from .progress import ProgressBar
@@ -57,12 +58,13 @@ def run_training(
     return run
 
 
-def held_out(who: str, data: Dataset, share: float) -> tuple[Dataset, Dataset]:
+def held_out(who: str, family: Family, data: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Members to train on, and the last ones, that choose the best state.
 
     Raises:
-        TrainingDataError: one of the two would be empty.
+        TrainingDataError: one of the two would be empty, or the data are of another family.
     """
+    check_declaration(who, family.digest, data)
     held = max(1, round(share * len(data))) if 0 < share < 1 else 0
     if not 0 < held < len(data):
         raise TrainingDataError(
@@ -75,4 +77,20 @@ def held_out(who: str, data: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return own, others
 
 
-__all__ = ["held_out", "run_training"]
+def check_declaration(who: str, declaration: str | None, data: Dataset) -> None:
+    """Refuse data that say of themselves that they were made from another declaration.
+
+    Raises:
+        TrainingDataError: they are of another family, or of the same with other parameters.
+    """
+    found = data.attributes.get("declaration")
+    if declaration is not None and found is not None and found != declaration:
+        raise TrainingDataError(
+            who,
+            f"data of the declaration {declaration}",
+            f"data of {data.attributes.get('family')}, declaration {found}",
+            "Generate data with the same parameters of the family.",
+        )
+
+
+__all__ = ["check_declaration", "held_out", "run_training"]

@@ -49,6 +49,11 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.update(self._task, text=text)
 
+    def count(self, done: int, total: int, what: str) -> None:
+        """Show how many of so many things are done."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done / total, text=f"{done} of {total} {what}")
+
     def update(
         self, fraction: float | None, step: int, loss: float, error: float | None, message: str
     ) -> None:

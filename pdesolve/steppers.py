@@ -55,7 +55,7 @@ def train_stepper(
         CheckpointError, CheckpointMismatchError: see `solve`.
     """
     given = data if isinstance(data, Dataset) else read(data)
-    task = SteppingTask(family, *held_out(f"train_stepper({family.name!r})", given, validation))
+    task = SteppingTask(family, *held_out(f"train_stepper({family.name!r})", family, given, validation))
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
     run = run_training(
         "train_stepper",

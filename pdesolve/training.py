@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from . import checkpoint as checkpoints
 from .backends.operators import card as cards
-from .backends.operators.encoding import Codec
 from .backends.operators.operator import NeuralOperator
 from .backends.operators.training import Task, Training, TrainingDataError, predict, relative_errors
 from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
 from .declare.family import Family
-from .learning import held_out, run_training
+from .learning import check_declaration, held_out, run_training
 from .solution import Status
 from .solution.output import check_writable
 
@@ -71,8 +68,7 @@ def train(
             "Give its options alone, such as FNO(); a training that was cut goes on from its checkpoint.",
         )
     given = data if isinstance(data, Dataset) else read(data)
-    check_family(who, family.digest, given)
-    task = Task(family, *held_out(who, given, validation))
+    task = Task(family, *held_out(who, family, given, validation))
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
     run = run_training(
         "train",
@@ -116,15 +112,12 @@ def evaluate(
         ``relative_l2``, the mean over members of ``|p - q| / |q|``, its ``median`` and ``greatest`` value,
         the metrics of `pdesolve.data.metrics`, ``members``, and ``seconds`` of one evaluation of all of them.
     """
-    import time
-
     given = data if isinstance(data, Dataset) else read(data)
-    assert operator.weights is not None
-    card, weights = cards.read(operator.weights)
+    card, network, codec = operator.trained(device)
     who, own = f"evaluate({operator.weights})", card.data["train"]
-    check_family(who, own.get("declaration"), given)
+    check_declaration(who, own.get("declaration"), given)
     same_seed = "seed" in own and own["seed"] == given.attributes.get("seed")
-    if same_seed or given.digest in {part.get("digest") for part in card.data.values()}:
+    if same_seed or given.digest in {card.data[part]["digest"] for part in ("train", "validation")}:
         raise TrainingDataError(
             who,
             "members that the training did not see",
@@ -142,10 +135,6 @@ def evaluate(
         raise TrainingDataError(
             who, f"data on {card.grid} points", f"{given.grid}", "Generate them on the grid of the training."
         )
-    network = operator.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
-    network.load_state_dict(weights)
-    network.to(device).eval()
-    codec = Codec(card.encoding, operator.dtype, device)
     begin = time.perf_counter()
     predicted = predict(network, codec, codec.of(given)).double().cpu()
     seconds = time.perf_counter() - begin
@@ -159,36 +148,12 @@ def evaluate(
         "seconds": seconds,
         **metrics(predicted.numpy(), truth.numpy(), given.coordinates),
     }
-    tested = {**found, "test_digest": given.digest}
     if given.grid == card.grid:
-        cards.write(operator.weights, replace(card, metrics={**card.metrics, **_numbers(tested)}), weights)
+        assert operator.weights is not None
+        known = {**card.data, "test": {"members": len(given), "digest": given.digest}}
+        tested = replace(card, metrics={**card.metrics, **found}, data=known)
+        cards.write(operator.weights, tested, network.state_dict())
     return found
 
 
-def check_family(who: str, declaration: str | None, data: Dataset) -> None:
-    """Refuse data that say of themselves that they are of another family.
-
-    Raises:
-        TrainingDataError: they were made from another declaration, such as other parameters.
-    """
-    found = data.attributes.get("declaration")
-    if declaration is not None and found is not None and found != declaration:
-        raise TrainingDataError(
-            who,
-            f"data of the declaration {declaration}",
-            f"data of {data.attributes.get('family')}, declaration {found}",
-            "Generate data with the same parameters of the family.",
-        )
-
-
-def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
-
-
-def read_card(operator: NeuralOperator) -> cards.Card:
-    """What is known of a trained operator."""
-    assert operator.weights is not None
-    return cards.read(operator.weights)[0]
-
-
-__all__ = ["evaluate", "read_card", "train"]
+__all__ = ["evaluate", "train"]

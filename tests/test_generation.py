@@ -113,6 +113,11 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.M
         pde.generate(burgers(), 6, tmp_path / "cut.h5", **{**SMALL, "rtol": 1e-3})
 
 
+def test_progress_counts_members(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pde.generate(burgers(), 3, tmp_path / "a.h5", **{**SMALL, "progress": True})
+    assert "3 of 3 members" in capsys.readouterr().err
+
+
 def test_steady_members_are_solved_one_by_one(tmp_path: Path) -> None:
     family = pde.family("poisson-random")
     data = pde.generate(family, 2, tmp_path / "p.h5", points=9, rtol=1e-2, progress=False)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..backends.base import Capabilities, Context, Progress
+from ..backends.base import Context, Progress
+from ..backends.operators.learner import Learner
 from ..backends.operators.stepping.steps import Step
-from ..backends.operators.training import Weights, schedule
-from ..declare.domain import Array
 from ..learning import run_training
 from .cycle import typical
 from .errors import FilterOptionError
@@ -78,7 +75,7 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class GainTraining:
+class GainTraining(Learner):
     """Minimises the error of analyses, through forecasts and analyses of ``window`` cycles.
 
         loss = mean_{twins, cycles} |u_a - u|_rms / σ_clim
@@ -89,17 +86,11 @@ class GainTraining:
     """
 
     options: LearnedGain
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        stochastic=True, open_ended=True, devices=("cpu", "cuda")
-    )
+    suspect: ClassVar[str] = "the error of the analyses (a forecast that blew up?)"
 
     @property
-    def name(self) -> str:
-        return self.options.name
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return self.options.packages
+    def recipe(self) -> LearnedGain:
+        return self.options
 
     def start(self, task: AssimilationTask, context: Context) -> GainState:
         options = self.options
@@ -117,13 +108,10 @@ class GainTraining:
         network = options.network(truth.shape[2], truth.ndim - 3, context.generator(1)).to(device)
         gain = TrainedGain(options, network, scale, task.observations.noise)
         learning = Learning(gain, task, truth, climatology, task.held_out.to(device, torch.float32), context)
-        moments = torch.optim.AdamW(
-            network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-        )
         shape, count = truth.shape[2:], options.streams
         state = GainState(
             network,
-            moments,
+            self.optimiser(network),
             context.generator(2),
             truth.new_zeros(count, *shape),
             truth.new_zeros(count, options.memory, *shape[1:]),
@@ -155,24 +143,18 @@ class GainTraining:
         learning, options = state.learning, self.options
         ended = (state.age >= options.life) | (state.when + options.window >= learning.truth.shape[1])
         self._renew(state, ended)
-        for group in state.moments.param_groups:
-            group["lr"] = options.learning_rate * schedule(learning.context.spent(), options.warm_up)
         twins = Memory(state.fields, state.memory)
         loss = state.fields.new_zeros(())
         for k in range(1, options.window + 1):
             truth = learning.truth[state.which, state.when + k]
             twins, error = self._cycle(learning, twins, truth, state.generator)
             loss = loss + error.mean() / options.window
-        state.moments.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.network.parameters(), options.clip)
-        state.moments.step()
+        progress = self.descend(state, loss, options.clip)
         kept = twins.detached()
         state.fields, state.memory = kept.fields, kept.memory
         state.when += options.window
         state.age += options.window
-        state.step += 1
-        return Progress(float(loss.detach()), learning.context.spent())
+        return progress
 
     def _cycle(
         self, learning: Learning, twins: Memory, truth: Tensor, generator: torch.Generator
@@ -197,24 +179,6 @@ class GainTraining:
                 twins, error = self._cycle(learning, twins, truth[:, k], g)
                 total += float(error.mean()) / HELD_OUT_CYCLES if k > HELD_OUT_CYCLES else 0.0
         return total
-
-    def field(self, state: GainState) -> Weights:
-        return Weights({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
-
-    def restore(self, task: AssimilationTask, arrays: Mapping[str, Array]) -> Weights:
-        return Weights({name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()})
-
-    def parameters(self, state: GainState) -> dict[str, float]:
-        return {}
-
-    def error_estimate(self, state: GainState) -> float | None:
-        return None
-
-    def diagnose(self, state: GainState) -> str:
-        return "the error of the analyses (a forecast that blew up?)"
-
-    def describe(self, state: GainState) -> str:
-        return f"{state.step} windows, {sum(p.numel() for p in state.network.parameters()):,} parameters"
 
 
 def train_gain(

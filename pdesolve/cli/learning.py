@@ -135,11 +135,12 @@ def train_request(request: TrainRequest, output: Output) -> None:
             "Use `pdesolve solve`.",
         )
     operator: Any = make_backend(request.backend, **options)
-    from ..training import evaluate, read_card, train
+    from ..backends.operators import card as cards
+    from ..training import evaluate, train
 
     trained = train(made, operator, request.data, request.out, **request.run)
     tested = evaluate(trained, request.test) if request.test is not None else {}
-    card = read_card(trained)
+    card, _ = cards.read(request.out)
     (measure,) = {"validation_relative_l2", "validation_step_loss"} & set(card.metrics)
     validation = float(card.metrics[measure])
     training = card.training

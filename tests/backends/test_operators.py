@@ -13,8 +13,9 @@ import torch
 import pdesolve as pde
 from pdesolve.backends.operators import card as cards
 from pdesolve.backends.operators.encoding import Codec, Encoding, describe, fitted
+from pdesolve.backends.operators.learner import schedule
 from pdesolve.backends.operators.physics import StepLoss
-from pdesolve.backends.operators.training import TrainingDataError, schedule
+from pdesolve.backends.operators.training import TrainingDataError
 from pdesolve.checkpoint import CheckpointMismatchError
 from pdesolve.conformance import BackendConformance
 from pdesolve.data.dataset import Dataset
@@ -39,7 +40,7 @@ def data(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Datas
 
 
 @pytest.fixture(scope="module")
-def tests(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def unseen(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return pde.generate(burgers, 10, tmp_path_factory.mktemp("data") / "test.h5", seed=1, **GRID)
 
 
@@ -138,25 +139,25 @@ def test_steady_solutions_vanish_where_they_are_declared_to(tmp_path: Path) -> N
 
 
 def test_training_lowers_the_error_on_members_it_does_not_see(
-    trained: pde.FNO, burgers: pde.Family, data: Dataset, tests: Dataset, tmp_path: Path
+    trained: pde.FNO, burgers: pde.Family, data: Dataset, unseen: Dataset, tmp_path: Path
 ) -> None:
     untrained = pde.train(
         burgers, pde.FNO(**SMALL), data, tmp_path / "0.safetensors", steps=1, progress=False
     )
-    before, after = (pde.evaluate(each, tests) for each in (untrained, trained))
+    before, after = (pde.evaluate(each, unseen) for each in (untrained, trained))
     assert after["relative_l2"] < 0.5 * before["relative_l2"]
     card, _ = cards.read(str(trained.weights))
     assert card.metrics["relative_l2"] == pytest.approx(after["relative_l2"])
     assert card.family["inputs"]["u0"]["kind"] == "GaussianField"
     # The metric itself, by hand, from solutions of single members.
-    points = np.stack(np.meshgrid(tests.coordinates[0], tests.times, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = np.stack(np.meshgrid(unseen.coordinates[0], unseen.times, indexing="ij"), axis=-1).reshape(-1, 2)
     errors = []
     for i in range(3):
         solution = pde.solve(burgers.sample((1, i)).replace(reference=None), trained, progress=False)
         values = solution(points).reshape(32, 6).T
-        truth = tests.values[i, :, 0]
+        truth = unseen.values[i, :, 0]
         errors.append(np.linalg.norm(values - truth) / np.linalg.norm(truth))
-    some = pde.evaluate(trained, tests.subset(slice(0, 3)))
+    some = pde.evaluate(trained, unseen.subset(slice(0, 3)))
     assert np.mean(errors) == pytest.approx(some["relative_l2"], rel=0.02)  # the Nyquist mode is not kept
 
 
@@ -224,7 +225,7 @@ def test_newton_meets_the_steps_of_the_integrator(burgers: pde.Family) -> None:
     u = torch.zeros(6, 1, residual.system.modes + 1, dtype=torch.complex128)
     u[0] = residual.system.state(start)[0]
     for _ in range(6):
-        u = u + residual.correction(u, residual.jacobian(u), tuple(u.shape[1:]))
+        u = u + residual.correction(u, residual.jacobian(u))
     assert float(residual.values(u).abs().max()) < 1e-14
     marched = torch.from_numpy(march(evolution, start, times, 24, level)[0])
     assert torch.allclose(u, to_modes(marched, residual.system.modes, 1), atol=1e-12)
@@ -245,7 +246,7 @@ def test_the_step_loss_vanishes_on_solutions_and_nowhere_else(burgers: pde.Famil
 
 
 def test_training_on_the_equations_needs_no_labels(
-    burgers: pde.Family, data: Dataset, tests: Dataset, tmp_path: Path
+    burgers: pde.Family, data: Dataset, unseen: Dataset, tmp_path: Path
 ) -> None:
     start, later = data.values[:, :1], 0 * data.values[:, 1:]
     blank = Dataset(
@@ -255,7 +256,7 @@ def test_training_on_the_equations_needs_no_labels(
     errors = []
     for steps in (1, 150):
         trained = pde.train(burgers, options, blank, tmp_path / f"{steps}", steps=steps, progress=False)
-        errors.append(pde.evaluate(trained, tests)["relative_l2"])
+        errors.append(pde.evaluate(trained, unseen)["relative_l2"])
     assert errors[1] < 0.6 * errors[0]
 
 

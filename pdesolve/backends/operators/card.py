@@ -53,42 +53,56 @@ class Card:
         return {"schema": SCHEMA, "version": VERSION, **content, "encoding": self.encoding.plain()}
 
 
-def write(path: str | Path, card: Card, weights: Mapping[str, Tensor]) -> None:
-    """Write a trained operator, whole or not at all."""
+def write_file(path: str | Path, card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Write weights in safetensors with a card of plain values in the header, whole or not at all."""
     from safetensors.torch import save_file
 
     with atomic_file(Path(path)) as temporary:
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
             temporary,
-            metadata={"card": json.dumps(card.plain())},
+            metadata={"card": json.dumps(card)},
         )
 
 
-def read(path: str | Path) -> tuple[Card, dict[str, Tensor]]:
-    """The card and the weights of a file.
+def read_file(path: str | Path, schema: str, version: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The card and the weights of a file; no code in it is run.
 
     Raises:
-        CardError: the file is missing, damaged, no trained operator, or of another version.
+        CardError: the file is missing, damaged, or of another schema or version.
     """
     from safetensors import SafetensorError, safe_open
 
-    who, remedy = f"trained operator {path}", "Give a file that `train` wrote."
+    who, remedy = f"trained file {path}", "Give a file that a training of this release wrote."
     try:
         with safe_open(str(path), "pt") as file:
             header = (file.metadata() or {}).get("card")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CardError(who, "a safetensors file", str(error)[:100], remedy) from error
-    content = json.loads(header) if header else {}
-    if content.pop("schema", None) != SCHEMA:
-        raise CardError(who, f"a card of schema {SCHEMA}", "none", remedy)
-    if (version := content.pop("version", None)) != VERSION:
-        raise CardError(who, f"version {VERSION}", f"{version}", "Train again with this release.")
+    content: dict[str, Any] = json.loads(header) if header else {}
+    found = content.pop("schema", None), content.pop("version", None)
+    if found != (schema, version):
+        raise CardError(who, f"a card of schema {schema}, version {version}", f"{found}", remedy)
+    return content, weights
+
+
+def write(path: str | Path, card: Card, weights: Mapping[str, Tensor]) -> None:
+    """Write a trained operator."""
+    write_file(path, card.plain(), weights)
+
+
+def read(path: str | Path) -> tuple[Card, dict[str, Tensor]]:
+    """The card and the weights of a trained operator.
+
+    Raises:
+        CardError: see `read_file`.
+    """
+    content, weights = read_file(path, SCHEMA, VERSION)
     content["encoding"] = Encoding.from_plain(content["encoding"])
     content["grid"] = tuple(content["grid"])
     content["ranges"] = {key: tuple(value) for key, value in content["ranges"].items()}
     return Card(**content), weights
 
 
-__all__ = ["Card", "CardError", "read", "write"]
+__all__ = ["Card", "CardError", "read", "read_file", "write", "write_file"]

@@ -142,6 +142,18 @@ class NeuralOperator(Backend):
         made = cls(**trained)
         return dataclasses.replace(made, weights=str(path), **options)
 
+    def trained(self, device: str = "cpu") -> tuple[Card, nn.Module, Codec]:
+        """The card, the network with its weights, and the codec between it and members.
+
+        Raises:
+            CardError: see `card.read`.
+        """
+        assert self.weights is not None
+        card, weights = cards.read(self.weights)
+        network = self.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
+        network.load_state_dict(weights)
+        return card, network.to(device).eval(), Codec(card.encoding, self.dtype, device)
+
     # -- solving ------------------------------------------------------------------------------------
 
     def supports(self, problem: Problem) -> list[str]:
@@ -190,12 +202,7 @@ class NeuralOperator(Backend):
 
     def predict(self, problem: Problem, device: str = "cpu") -> Array:
         """The network's answer, (times, unknowns, *grid)."""
-        assert self.weights is not None
-        card, weights = cards.read(self.weights)
-        network = self.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
-        network.load_state_dict(weights)
-        network.to(device).eval()
-        codec = Codec(card.encoding, self.dtype, device)
+        card, network, codec = self.trained(device)
         fields, numbers = input_values(problem, card.encoding, self._grid(card))
         with torch.no_grad():
             encoded = codec.encode(torch.from_numpy(fields)[None], torch.from_numpy(numbers)[None])

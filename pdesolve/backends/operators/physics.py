@@ -4,8 +4,8 @@
 
 for random starts J. The right-hand side Φ^h(u_j) is held fixed: errors then flow forward in time, from the
 initial values that the network's output holds exactly, and each step of training makes a piece of the
-trajectory consistent with the piece before. With the gradient of both sides it is the least-squares residual of
-the published method, which trained more slowly in trials on Burgers' equation.
+trajectory consistent with the piece before. With the gradient of both sides it is the least-squares residual
+of the published method, which trained more slowly in trials on Burgers' equation.
 
 Li et al., arXiv 2111.03794, section 3, with a residual that has no truncation error in time.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 from ...declare.family import Family
 from ...residual.fourier.ensemble import Level
 from ...residual.fourier.evolution import Evolution
-from ...residual.fourier.steps import StepResidual, is_autonomous
+from ...residual.fourier.steps import StepResidual
 from .encoding import EVOLUTION, Encoding
 
 POINTS = 9 / 8
@@ -52,7 +52,7 @@ class StepLoss:
         device: str,
     ) -> None:
         evolution = Evolution(family.typical) if encoding.kind == EVOLUTION else None
-        if evolution is None or family.numbers or evolution.algebraic or not is_autonomous(evolution):
+        if evolution is None or family.numbers or evolution.algebraic or not evolution.is_autonomous:
             raise ValueError(
                 "physics= needs an autonomous periodic evolution whose members differ in fields alone"
             )

@@ -15,7 +15,7 @@ from ...declare.domain import Array
 from ...residual.fourier.ensemble import LEVELS, MARGIN, Level, first_level
 from ...residual.fourier.evolution import Evolution, InitialData
 from ...residual.fourier.semilinear import every_point, to_grid, to_modes
-from ...residual.fourier.steps import StepResidual, is_autonomous
+from ...residual.fourier.steps import StepResidual
 from ...residual.fourier.trajectory import Slab
 from ...solution.status import Status
 from ..base import Progress
@@ -40,7 +40,7 @@ def reasons(problem: Problem, encoding: Encoding) -> list[str]:
         evolution = Evolution(problem)
     except ValueError as error:
         return [f"rtol= needs a periodic evolution: {error}"]
-    if not is_autonomous(evolution) or len(encoding.axes) > 1 or len(evolution.components) > 1:
+    if not evolution.is_autonomous or len(encoding.axes) > 1 or len(evolution.components) > 1:
         return ["rtol= refines autonomous evolutions of one unknown on a line"]
     return []
 
@@ -54,7 +54,7 @@ class Refined:
         moves: relative length of the last Newton move; iterations on this level.
         earlier: values of the level before, at the points of the output.
         dense: the answer at more times.
-        jacobian: of the steps on the level where it was last taken, for states of shape ``known``.
+        jacobian: of the steps on the level where it was last taken.
     """
 
     spectra: Tensor
@@ -64,7 +64,6 @@ class Refined:
     levels: int = 1
     earlier: Tensor | None = None
     jacobian: Tensor | None = None
-    known: list[int] = field(default_factory=list)
     estimate: float | None = None
     dense: Tensor | None = None
     residual: Any = field(default=None, metadata={"transient": True})
@@ -98,8 +97,7 @@ class Refinement:
         state.residual = residual
         if state.jacobian is None:
             state.jacobian = residual.jacobian(state.spectra)
-            state.known = list(state.spectra.shape[1:])
-        delta = residual.correction(state.spectra, state.jacobian, tuple(state.known))
+        delta = residual.correction(state.spectra, state.jacobian)
         state.spectra = state.spectra + delta
         before, state.moves = state.moves, float(delta.norm() / state.spectra.norm())
         state.iterations += 1
@@ -171,10 +169,7 @@ class Refinement:
     def _initial(self, points: int) -> Array:
         """Declared initial values (components, *grid)."""
         axes = grid_axes(self.encoding, (points,) * len(self.grid))
-        grids = np.meshgrid(*axes, indexing="ij")
-        space = np.stack([g.ravel() for g in grids], axis=1)
-        components = self.evolution.components[: self.evolution.dynamic]
-        return np.stack([self.initial.values(c, space).reshape(grids[0].shape) for c in components])
+        return self.initial.on_grid(self.evolution.components[: self.evolution.dynamic], axes)
 
     def _with_start(self, spectra: Tensor, residual: StepResidual) -> Tensor:
         start = to_modes(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...data.dataset import Dataset
-from ...declare.domain import Array
 from ...declare.errors import PDESolveError
 from ...declare.family import Family
-from ..base import Capabilities, Context, Progress
+from ..base import Context, Progress
 from .card import Card
 from .encoding import Codec, Encoded, Encoding, describe, fitted
 from .inputs import ranges
+from .learner import Learner
 from .operator import NeuralOperator, solutions
 from .physics import StepLoss
 
@@ -52,16 +50,6 @@ class Task:
 
 
 @dataclass
-class Weights:
-    """A network's parameters and buffers by name."""
-
-    tensors: dict[str, Tensor]
-
-    def arrays(self) -> dict[str, Array]:
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self.tensors.items()}
-
-
-@dataclass
 class TrainingState:
     """Network and moments; the data are brought back by the task."""
 
@@ -87,7 +75,7 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Learner):
     """Minimises the mean relative L2 error of a network over the members of a data set.
 
         loss = mean_i |G(a_i) - u_i|₂ / |u_i|₂     over random batches, by AdamW, in the network's frame
@@ -96,17 +84,11 @@ class Training:
     """
 
     operator: NeuralOperator
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        stochastic=True, open_ended=True, devices=("cpu", "cuda")
-    )
+    suspect: ClassVar[str] = "the loss of the training (a learning rate that is too large?)"
 
     @property
-    def name(self) -> str:
-        return self.operator.name
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return self.operator.packages
+    def recipe(self) -> NeuralOperator:
+        return self.operator
 
     def start(self, task: Task, context: Context) -> TrainingState:
         encoding = _encoding(task, bool(self.operator.labels))
@@ -125,10 +107,7 @@ class Training:
             context,
             self._physics(task, encoding, context.device),
         )
-        moments = torch.optim.AdamW(
-            network.parameters(), lr=self.operator.learning_rate, weight_decay=self.operator.weight_decay
-        )
-        return TrainingState(network, moments, context.generator(2), learning=learning)
+        return TrainingState(network, self.optimiser(network), context.generator(2), learning=learning)
 
     def _physics(self, task: Task, encoding: Encoding, device: str) -> StepLoss | None:
         o = self.operator
@@ -150,15 +129,9 @@ class Training:
             len(learning.targets), (min(options.batch, len(learning.targets)),), generator=state.generator
         )
         batch, targets = self._batch(state, members)
-        for group in state.moments.param_groups:
-            group["lr"] = options.learning_rate * schedule(learning.context.spent(), options.warm_up)
         output = learning.codec.output(state.network(batch.fields, batch.numbers), batch)
         loss = self._loss(learning, output, batch, targets, members, state.generator)
-        state.moments.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.moments.step()
-        state.step += 1
-        return Progress(float(loss.detach()), learning.context.spent())
+        return self.descend(state, loss)
 
     def _loss(
         self,
@@ -216,24 +189,6 @@ class Training:
         predicted = predict(state.network, learning.codec, learning.validation)
         return float(relative_errors(predicted, learning.truth).mean())
 
-    def field(self, state: TrainingState) -> Weights:
-        return Weights({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
-
-    def restore(self, task: Task, arrays: Mapping[str, Array]) -> Weights:
-        return Weights({name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()})
-
-    def parameters(self, state: TrainingState) -> dict[str, float]:
-        return {}
-
-    def error_estimate(self, state: TrainingState) -> float | None:
-        return None
-
-    def diagnose(self, state: TrainingState) -> str:
-        return "the loss of the training (a learning rate that is too large?)"
-
-    def describe(self, state: TrainingState) -> str:
-        return f"{state.step} steps, {sum(p.numel() for p in state.network.parameters()):,} parameters"
-
     def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card:
         """What is known of the operator before it is tested."""
         one, other = (task.family.sample(seed).parameters for seed in (0, 1))
@@ -263,12 +218,6 @@ def _turn(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         return flipped.transpose(-1, -2) if choice & 4 else flipped
 
     return turned
-
-
-def schedule(share: float, warm_up: float) -> float:
-    """A rise over the first ``warm_up`` of the run, then half a cosine down to zero."""
-    rise = min(1.0, share / warm_up) if warm_up else 1.0
-    return max(rise, 1e-3) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
 def predict(network: nn.Module, codec: Codec, encoded: Encoded) -> Tensor:

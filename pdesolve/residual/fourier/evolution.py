@@ -91,6 +91,11 @@ class Evolution:
                     f"a Value condition fixes the mean of an algebraic unknown, which {name} is not"
                 )
 
+    @property
+    def is_autonomous(self) -> bool:
+        """Whether no term holds the time."""
+        return not any(self.problem.coordinates[-1] in term.free_symbols for term in self.terms)
+
     def is_rate(self, component: int, of: int) -> bool:
         """Whether a component is the time derivative of another."""
         k, order = self.components[of]
@@ -259,6 +264,12 @@ class InitialData:
         return np.broadcast_to(
             np.asarray(self._functions[component](points), dtype=np.float64), (len(points),)
         )
+
+    def on_grid(self, components: Sequence[Component], axes: Sequence[Array]) -> Array:
+        """Components on a tensor grid in space, (components, *grid)."""
+        grids = np.meshgrid(*axes, indexing="ij")
+        space = np.stack([g.ravel() for g in grids], axis=1)
+        return np.stack([self.values(c, space).reshape(grids[0].shape) for c in components])
 
 
 def _as_function(problem: Problem, data: Any) -> Callable[[Array], Any]:

@@ -48,9 +48,7 @@ class StepResidual:
 
     def propagate(self, state: Tensor) -> Tensor:
         """Φ of states (batch, components, *modes)."""
-        for _ in range(self.level.steps):
-            state = self.system.advance(self._coefficients, state, 0.0)
-        return state
+        return self.system.advance(self._coefficients, state, 0.0, self.level.steps)
 
     def between(self, trajectory: Tensor) -> Tensor:
         """The trajectory with the states after every step, (m · steps + 1, components, *modes)."""
@@ -80,10 +78,12 @@ class StepResidual:
             columns.append(packed(torch.func.vmap(along)(directions)).T)
         return torch.stack(columns)
 
-    def correction(self, trajectory: Tensor, jacobian: Tensor, known: tuple[int, ...]) -> Tensor:
-        """Newton's δ, shape as ``trajectory``, with a jacobian for states of shape ``known``."""
+    def correction(self, trajectory: Tensor, jacobian: Tensor) -> Tensor:
+        """Newton's δ, shape as ``trajectory``; the jacobian may be that of a coarser level."""
         residual = self.values(trajectory)
         decay = self._decay
+        lead = trajectory.shape[1:-1]
+        known = (*lead, jacobian.shape[-1] // (2 * lead.numel()))
         deltas = [torch.zeros_like(trajectory[0])]
         for matrix, left in zip(jacobian, residual, strict=True):
             before = deltas[-1]
@@ -114,10 +114,4 @@ def unpacked(vectors: Tensor, shape: Sequence[int]) -> Tensor:
     return states
 
 
-def is_autonomous(evolution: Evolution) -> bool:
-    """Whether no term holds the time."""
-    time = evolution.problem.coordinates[-1]
-    return not any(time in term.free_symbols for term in evolution.terms)
-
-
-__all__ = ["StepResidual", "is_autonomous"]
+__all__ = ["StepResidual"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ....declare.family import Family
 from ....residual.fourier.evolution import Evolution
-from ....solution.output import atomic_file
-from ..card import CardError
+from ..card import CardError, read_file, write_file
 from .stepper import Statistics, Stepper, TrainedStepper
 
 SCHEMA = "pdesolve.stepper"
@@ -25,8 +22,6 @@ def write_stepper(
     path: str | Path, stepper: TrainedStepper, family: Family, weights: Mapping[str, Tensor]
 ) -> None:
     """Write a stepper, whole or not at all; ``stepper.known`` goes into its card."""
-    from safetensors.torch import save_file
-
     card = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -38,12 +33,7 @@ def write_stepper(
         "points": stepper.points,
         "known": stepper.known,
     }
-    with atomic_file(Path(path)) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
-            temporary,
-            metadata={"card": json.dumps(card)},
-        )
+    write_file(path, card, weights)
 
 
 def load_stepper(path: str | Path, family: Family, device: str = "cpu") -> TrainedStepper:
@@ -52,22 +42,10 @@ def load_stepper(path: str | Path, family: Family, device: str = "cpu") -> Train
     Raises:
         CardError: the file is missing, damaged, no stepper, of another version, or of another family.
     """
-    from safetensors import SafetensorError, safe_open
-
-    who, remedy = f"stepper {path}", "Give a file that `train_stepper` wrote."
-    try:
-        with safe_open(str(path), "pt") as file:
-            header = (file.metadata() or {}).get("card")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise CardError(who, "a safetensors file", str(error)[:100], remedy) from error
-    card: dict[str, Any] = json.loads(header) if header else {}
-    if (card.get("schema"), card.get("version")) != (SCHEMA, VERSION):
-        found = f"{card.get('schema')}, {card.get('version')}"
-        raise CardError(who, f"a card of schema {SCHEMA}, version {VERSION}", found, remedy)
+    card, weights = read_file(path, SCHEMA, VERSION)
     if card["declaration"] != family.digest:
         raise CardError(
-            who,
+            f"stepper {path}",
             f"the family {family.name!r} as it is declared",
             f"{card['family']['family']!r} of another declaration",
             "Give the family that it was trained on, with the same parameters.",

@@ -17,7 +17,7 @@ from ....residual.fourier.semilinear import Semilinear
 from ...base import BackendOptionError
 from ..networks import FNO, Kind
 from .schemes import SCHEMES, Integrals, Scheme
-from .steps import conserves_mean, is_autonomous, is_homogeneous
+from .steps import conserves_mean, is_homogeneous
 
 LABELS = ("symbols", "differences")
 
@@ -152,7 +152,7 @@ class TrainedStepper:
     known: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not is_autonomous(self.evolution):
+        if not self.evolution.is_autonomous:
             raise StepperError(
                 f"Stepper on {self.evolution.problem.name!r}",
                 "equations that are the same at all times",

@@ -60,9 +60,7 @@ class ClassicalStep:
 
     def advance(self, state: Tensor, t: float = 0.0) -> Tensor:
         """The same for spectra (batch, components, *modes)."""
-        for i in range(self.substeps):
-            state = self.system.advance(self._coefficients, state, t + i * self.interval / self.substeps)
-        return state
+        return self.system.advance(self._coefficients, state, t, self.substeps)
 
 
 def rollout(step: Step, values: Tensor, count: int, t: float = 0.0) -> Tensor:
@@ -81,16 +79,10 @@ def conserves_mean(system: Semilinear) -> bool:
     return all(bool(np.all(np.asarray(entry)[zero] == 0)) for entry in entries)
 
 
-def is_autonomous(evolution: Evolution) -> bool:
-    """Whether time itself does not appear in the equations."""
-    time = evolution.problem.coordinates[-1]
-    return not any(term.has(time) for term in evolution.terms)
-
-
 def is_homogeneous(evolution: Evolution) -> bool:
     """Whether no coordinate appears in them: translations of solutions are solutions."""
     space = evolution.problem.coordinates[:-1]
     return not any(term.has(*space) for term in evolution.terms)
 
 
-__all__ = ["ClassicalStep", "Step", "conserves_mean", "is_autonomous", "is_homogeneous", "rollout"]
+__all__ = ["ClassicalStep", "Step", "conserves_mean", "is_homogeneous", "rollout"]

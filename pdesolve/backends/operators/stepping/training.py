@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....data.dataset import Dataset
 from ....declare.domain import Array
 from ....declare.symmetries import symmetries
 from ....residual.fourier.evolution import Evolution
 from ....residual.fourier.semilinear import Semilinear
-from ...base import Capabilities, Context, Progress
-from ..training import Task, TrainingDataError, Weights, schedule
+from ...base import Context, Progress
+from ..learner import Learner
+from ..training import Task, TrainingDataError, TrainingState
 from .labels import PIECE, STENCIL, differences, rates, rms
 from .schemes import base
 from .stepper import Statistics, Stepper, TrainedStepper
@@ -25,17 +25,6 @@ HELD_OUT = 256
 """States of the validation set that the merit is measured on."""
 
 SteppingTask = Task
-
-
-@dataclass
-class SteppingState:
-    """Network and moments; the data are brought back by the task."""
-
-    network: nn.Module
-    moments: torch.optim.Optimizer
-    generator: torch.Generator
-    step: int = 0
-    learning: Any = field(default=None, metadata={"transient": True})
 
 
 @dataclass
@@ -75,7 +64,7 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class SteppingTraining:
+class SteppingTraining(Learner):
     """Minimises the error of a stepper, in units of the error that its scheme has without a network.
 
         loss = mean_{i, k ≤ r}  |Φᵏ(u_i) - u_{i+k}| / (k d),      d = rms |Φ₀(u_i) - u_{i+1}|
@@ -87,19 +76,15 @@ class SteppingTraining:
     """
 
     stepper: Stepper
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        stochastic=True, open_ended=True, devices=("cpu", "cuda")
+    suspect: ClassVar[str] = (
+        "the loss of the training (a learning rate that is too large, or an interval too long?)"
     )
 
     @property
-    def name(self) -> str:
-        return self.stepper.name
+    def recipe(self) -> Stepper:
+        return self.stepper
 
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return self.stepper.packages
-
-    def start(self, task: Task, context: Context) -> SteppingState:
+    def start(self, task: Task, context: Context) -> TrainingState:
         evolution = _evolution(task)
         options = self.stepper
         interval, every = _interval(task.train, options)
@@ -113,26 +98,16 @@ class SteppingTraining:
         others = _cast(frames(task.validation, system, stepper, every), stepper)
         held_out = others.draw(HELD_OUT // options.rollout, options.rollout, torch.Generator().manual_seed(0))
         learning = Learning(stepper, own, defect, symmetries(evolution.problem).mirror, held_out, context)
-        moments = torch.optim.AdamW(
-            network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-        )
-        return SteppingState(network, moments, context.generator(2), learning=learning)
+        return TrainingState(network, self.optimiser(network), context.generator(2), learning=learning)
 
-    def advance(self, state: SteppingState) -> Progress:
+    def advance(self, state: TrainingState) -> Progress:
         """One optimiser step."""
         learning, options = state.learning, self.stepper
         batch, targets = learning.frames.draw(options.batch, options.rollout, state.generator)
         batch, targets = self._varied(state, batch, targets)
-        for group in state.moments.param_groups:
-            group["lr"] = options.learning_rate * schedule(learning.context.spent(), options.warm_up)
-        loss = self._loss(learning, batch, targets)
-        state.moments.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.moments.step()
-        state.step += 1
-        return Progress(float(loss.detach()), learning.context.spent())
+        return self.descend(state, self._loss(learning, batch, targets))
 
-    def _varied(self, state: SteppingState, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _varied(self, state: TrainingState, batch: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Some of them mirrored; with noise on the inputs."""
         learning = state.learning
         if learning.mirror is not None:  # s u(-x) has the coefficients s û_{-k}, the conjugates
@@ -159,28 +134,10 @@ class SteppingTraining:
 
     # -- what the driver asks ------------------------------------------------------------------------
 
-    def merit(self, state: SteppingState) -> float:
+    def merit(self, state: TrainingState) -> float:
         """The loss on trajectories that are not trained on."""
         with torch.no_grad():
             return float(self._loss(state.learning, *state.learning.held_out))
-
-    def field(self, state: SteppingState) -> Weights:
-        return Weights({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
-
-    def restore(self, task: Task, arrays: Mapping[str, Array]) -> Weights:
-        return Weights({name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()})
-
-    def parameters(self, state: SteppingState) -> dict[str, float]:
-        return {}
-
-    def error_estimate(self, state: SteppingState) -> float | None:
-        return None
-
-    def diagnose(self, state: SteppingState) -> str:
-        return "the loss of the training (a learning rate that is too large, or an interval too long?)"
-
-    def describe(self, state: SteppingState) -> str:
-        return f"{state.step} steps, {sum(p.numel() for p in state.network.parameters()):,} parameters"
 
 
 def frames(data: Dataset, system: Semilinear, stepper: TrainedStepper, every: int) -> Frames:
@@ -314,4 +271,4 @@ def _evolution(task: Task) -> Evolution:
     return evolution
 
 
-__all__ = ["Frames", "SteppingState", "SteppingTask", "SteppingTraining", "frames"]
+__all__ = ["Frames", "SteppingTask", "SteppingTraining", "frames"]
