@@ -26,7 +26,6 @@ import torch
 
 import pdesolve as pde
 from pdesolve.backends.operators import FNO, DeepONet, NeuralOperator, UNet
-from pdesolve.backends.operators import card as cards
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 from pdesolve.data.dataset import Dataset
@@ -84,7 +83,7 @@ def kept(file: Path, operator: NeuralOperator) -> bool:
     """Whether an earlier run trained the operator with these options; delete the file to train again."""
     if not file.exists():
         return False
-    options = cards.read(file)[0].options
+    options = type(operator).load(file).card().options
     return all(options.get(key, value) == value for key, value in plain(operator).items() if key != "weights")
 
 
@@ -98,7 +97,7 @@ def run(name: str, share: float = 1.0) -> Record:
     if not kept(out, case.operator):
         train(made, case.operator, own, out, budget=case.within * share, seed=0, progress=False)
     trained: NeuralOperator = type(case.operator).load(out)
-    seconds = float(cards.read(out)[0].training["seconds"])
+    seconds = float(trained.card().training["seconds"])
     found = evaluate(trained, tests)
     record: Record = {
         "options": plain(case.operator),

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from .data.dataset import Dataset
 from .data.pdebench import Writer, read_hdf5
-from .declare import Initial, PDESolveError
+from .declare import DeclarationError, Initial, PDESolveError
 from .declare.domain import Array
 from .declare.family import Family
 from .driver import solve
 from .progress import ProgressBar
 from .residual.fourier.ensemble import evolve
 from .residual.fourier.evolution import Evolution, InitialData
+from .residual.stencil import EllipticForm, converged
 from .solution.output import check_writable
 
 SIDE_BY_SIDE = 1e-6
@@ -30,6 +32,8 @@ FINEST = 4096
 """Points on an axis on which initial data are sampled, at most."""
 PART = 64 << 20
 """Bytes of solutions that are computed before they are written."""
+TOGETHER = 32
+"""Members whose elliptic equations are solved at a time: their finest nodes stay near the processor."""
 
 
 class GenerateError(PDESolveError):
@@ -79,10 +83,11 @@ def generate(
 ) -> Dataset:
     """Solve ``n`` members of a family and write them to an HDF5 file in the layout of PDEBench.
 
-    Periodic evolutions whose inputs are initial data go side by side in one batch; members of other
-    families are solved one by one, in ``workers`` processes, by the backend that the family names as its
-    reference. Member i is that of ``family.sample((seed, i))``, whatever n is: a file that is continued, or
-    made again longer, starts with the same members.
+    Periodic evolutions whose inputs are initial data go side by side in one batch, and so do linear
+    elliptic equations on boxes (`residual.stencil`); members of other families are solved one by one, in
+    ``workers`` processes, by the backend that the family names as its reference. Member i is that of
+    ``family.sample((seed, i))``, whatever n is: a file that is continued, or made again longer, starts with
+    the same members.
 
     Args:
         family: of the catalogue (``pdesolve.family("burgers-random")``) or of your own.
@@ -90,8 +95,8 @@ def generate(
         out: the file. A killed run goes on from it.
         seed: of all random draws.
         points, times: of the stored grid; by default the family's own.
-        rtol: relative L2 error of each member, estimated and stored beside it. None for 1e-6 side by side,
-            and what the family asks of its reference for members that are solved one by one.
+        rtol: relative L2 error of each member, estimated and stored beside it. None for 1e-6 of evolutions
+            side by side, and what the family asks of its reference for all others.
         dtype: ``float32`` or ``float64``, as stored.
         workers: processes, for members that are solved one by one; None for one.
         progress: show a progress bar; None shows it on a terminal.
@@ -110,9 +115,9 @@ def generate(
             f"n={n}, seed={seed}, points={points}, times={times}, rtol={rtol}, dtype={dtype!r}",
             "Correct the argument.",
         )
-    evolution = _shared_evolution(family)
+    shared = _shared_evolution(family) or _shared_form(family)
     if rtol is None:
-        rtol = SIDE_BY_SIDE if evolution is not None else _own_tolerance(family)
+        rtol = SIDE_BY_SIDE if isinstance(shared, Evolution) else _own_tolerance(family)
     grid = Grid.of(family, points, times)
     recipe = {
         **family.recipe(),
@@ -127,7 +132,7 @@ def generate(
     writer = Writer(target, recipe)
     first = writer.complete()
     with ProgressBar(f"{family.name} · data", progress) as bar:
-        for part in _parts(family, evolution, grid, seed, range(first, n), rtol, workers, bar):
+        for part in _parts(family, shared, grid, seed, range(first, n), rtol, workers, bar):
             writer.append(_stored(part, dtype), n)
     return read_hdf5(out)
 
@@ -145,7 +150,7 @@ def _stored(part: Dataset, dtype: str) -> Dataset:
 
 def _parts(
     family: Family,
-    evolution: Evolution | None,
+    shared: Evolution | EllipticForm | None,
     grid: Grid,
     seed: int,
     members: range,
@@ -155,10 +160,10 @@ def _parts(
 ) -> Iterator[Dataset]:
     """The data set in pieces that are written one by one."""
     size = max(1, PART // (8 * grid.size * len(family.typical.unknowns)))
-    if evolution is None:
+    if shared is None:
         size = min(size, 16 * (workers or 1))
     pool: Any = nullcontext()
-    if evolution is None and (workers or 1) > 1:
+    if shared is None and (workers or 1) > 1:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread)
     with pool as executor:
         for first in range(members.start, members.stop, size):
@@ -167,10 +172,12 @@ def _parts(
             def report(done: int, first: int = first) -> None:
                 bar.count(first + done, members.stop, "members")
 
-            if evolution is None:
-                yield _one_by_one(family, grid, seed, chosen, rtol, executor, report)
+            if isinstance(shared, Evolution):
+                yield _side_by_side(family, shared, grid, seed, chosen, rtol, report)
+            elif shared is not None:
+                yield _elliptic(family, shared, grid, seed, chosen, rtol, report)
             else:
-                yield _side_by_side(family, evolution, grid, seed, chosen, rtol, report)
+                yield _one_by_one(family, grid, seed, chosen, rtol, executor, report)
             report(len(chosen))
 
 
@@ -247,6 +254,49 @@ def _inputs(
     draws = [family.values((seed, i), grid.coordinates) for i in members]
     stacked = {key: np.stack([draw[key] for draw in draws]) for key in family.inputs}
     return {k: stacked[k] for k in family.fields}, {k: stacked[k] for k in family.numbers}
+
+
+# -- linear elliptic equations -----------------------------------------------------------------------
+
+
+def _shared_form(family: Family) -> EllipticForm | None:
+    """The form that all members share, where they differ in their coefficients and sources alone."""
+    if family.numbers or family.typical.domain.time is not None:
+        return None
+    try:
+        return EllipticForm(family.undetermined)
+    except (DeclarationError, ValueError):
+        return None
+
+
+def _elliptic(
+    family: Family, form: EllipticForm, grid: Grid, seed: int, members: range, rtol: float, report: Any
+) -> Dataset:
+    names, points = (form.unknown.func.__name__,), len(grid.coordinates[0])
+    values, errors = [], []
+    for first in range(members.start, members.stop, TOGETHER):
+        chosen = range(first, min(first + TOGETHER, members.stop))
+
+        def draw(axes: tuple[Array, ...], chosen: range = chosen) -> dict[str, torch.Tensor]:
+            drawn = [family.values((seed, i), axes) for i in chosen]
+            return {key: torch.from_numpy(np.stack([d[key] for d in drawn])) for key in family.inputs}
+
+        try:
+            u, error = converged(form, draw, points, rtol)
+        except ArithmeticError as failure:
+            raise GenerateError(
+                f"{family.name}, members {chosen.start} to {chosen.stop - 1} of seed {seed}",
+                f"solutions of relative error {rtol:.0e} by finite volumes",
+                str(failure),
+                "Raise rtol.",
+            ) from failure
+        values.append(u.numpy())
+        errors.append(error.numpy())
+        report(chosen.stop - members.start)
+    inputs = _inputs(family, seed, members, grid)
+    return Dataset(
+        np.concatenate(values)[:, None, None], names, grid.coordinates, None, *inputs, np.concatenate(errors)
+    )
 
 
 # -- all others ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .backends.base import Context
-from .backends.operators.training import TrainingDataError
+from .backends.learner import TrainingDataError
 from .data.dataset import Dataset
 from .declare import PDESolveWarning
 from .declare.family import Family

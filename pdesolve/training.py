@@ -1,18 +1,20 @@
-"""`train` and `evaluate`: neural operators from data sets, by the loop that solves problems."""
+"""`train` and `evaluate`: networks from data sets, by the loop that solves problems."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from . import checkpoint as checkpoints
-from .backends.operators import card as cards
+from .backends import card as cards
+from .backends.learner import Task, Trainable, TrainingDataError
 from .backends.operators.operator import NeuralOperator
-from .backends.operators.training import Task, Training, TrainingDataError, predict, relative_errors
+from .backends.operators.training import predict, relative_errors
 from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
@@ -21,10 +23,12 @@ from .learning import check_declaration, held_out, run_training
 from .solution import Status
 from .solution.output import check_writable
 
+T = TypeVar("T", bound=Trainable)
+
 
 def train(
     family: Family,
-    operator: NeuralOperator,
+    operator: T,
     data: Dataset | str | Path,
     out: str | Path,
     *,
@@ -36,12 +40,12 @@ def train(
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 60.0,
     progress: bool | None = None,
-) -> NeuralOperator:
-    """Train an operator on members of a family, and write it to a file.
+) -> T:
+    """Train a neural operator or a generative prior on members of a family, and write it to a file.
 
     Args:
         family: what the data are drawn from.
-        operator: its options, such as ``FNO(width=32)``.
+        operator: its options, such as ``FNO(width=32)`` or ``DiffusionPDE()``.
         data: what `generate` returned, or its file; test members are not among it.
         out: the file for weights (safetensors) and card.
         validation: share of the members, the last ones, that choose the best state and are not trained on.
@@ -73,7 +77,7 @@ def train(
     run = run_training(
         "train",
         task,
-        Training(operator),
+        operator.learner(),
         budget=budget,
         steps=steps,
         seed=seed,
@@ -87,7 +91,7 @@ def train(
     provenance = run.provenance(answer.step)
     card = replace(
         card,
-        metrics={"validation_relative_l2" if operator.labels else "validation_step_loss": answer.merit},
+        metrics={run.method.measure: answer.merit},
         training={
             **{
                 k: provenance[k]

@@ -17,9 +17,10 @@ from . import number
 def poisson_random() -> Family:
     """Poisson's equation on the unit square with a random source.
 
-        u_xx + u_yy = a,   u = 0 on the boundary,   a ~ N(0, (-Δ + 9)^{-2}), Neumann
+        u_xx + u_yy = a,   u = 0 on the boundary,   a ~ N(0, 9 (-Δ + 9)^{-2}), Neumann, no mean
 
-    Source: the recipe of Huang et al., NeurIPS 2024 (arXiv 2406.17763), for its Poisson set.
+    Source: the recipe of Huang et al., NeurIPS 2024 (arXiv 2406.17763), for its Poisson set; size and mean
+    are those of its released generator.
     """
     return _family("poisson-random", 0)
 
@@ -27,7 +28,7 @@ def poisson_random() -> Family:
 def helmholtz_random(k: Any = 1) -> Family:
     """The Helmholtz equation on the unit square with a random source.
 
-        u_xx + u_yy + k² u = a,   u = 0 on the boundary,   a ~ N(0, (-Δ + 9)^{-2}), Neumann
+        u_xx + u_yy + k² u = a,   u = 0 on the boundary,   a ~ N(0, 9 (-Δ + 9)^{-2}), Neumann, no mean
 
     Args:
         k: wavenumber; 1 in the published set, below the first resonance at √2 π.
@@ -40,7 +41,7 @@ def helmholtz_random(k: Any = 1) -> Family:
 def _family(name: str, k: Any) -> Family:
     x, y = coordinates("x y")
     square = Box((x, 0, 1), (y, 0, 1))
-    source = GaussianField(square, sigma=1, tau=3, gamma=2, boundary="neumann", modes=32)
+    source = GaussianField(square, sigma=3, tau=3, gamma=2, boundary="neumann", modes=32, zero_mean=True)
     return Family(name, partial(_declare, name, k), {"a": source}, points=64)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..backends.base import Context, Progress
-from ..backends.operators.learner import Learner
+from ..backends.learner import Learner
 from ..backends.operators.stepping.steps import Step
 from ..learning import run_training
 from .cycle import typical

@@ -122,12 +122,12 @@ def train_request(request: TrainRequest, output: Output) -> None:
         raise OutputExistsError(
             f"--out {request.out}", "a new file", "one that is there", "Name another one, or add --overwrite."
         )
-    from ..backends.operators import NeuralOperator
+    from ..backends.learner import Trainable
 
-    if not issubclass(backend_class(request.backend), NeuralOperator):
+    if not issubclass(backend_class(request.backend), Trainable):
         from ..backends.registry import BACKENDS
 
-        learned = [n for n in BACKENDS if issubclass(backend_class(n), NeuralOperator)]
+        learned = [n for n in BACKENDS if issubclass(backend_class(n), Trainable)]
         raise PDESolveError(
             f"train --backend {request.backend}",
             f"one that learns: {', '.join(learned)}",
@@ -135,16 +135,15 @@ def train_request(request: TrainRequest, output: Output) -> None:
             "Use `pdesolve solve`.",
         )
     operator: Any = make_backend(request.backend, **options)
-    from ..backends.operators import card as cards
     from ..training import evaluate, train
 
     trained = train(made, operator, request.data, request.out, **request.run)
     tested = evaluate(trained, request.test) if request.test is not None else {}
-    card, _ = cards.read(request.out)
-    (measure,) = {"validation_relative_l2", "validation_step_loss"} & set(card.metrics)
+    card = trained.card()
+    (measure,) = (name for name in card.metrics if name.startswith("validation"))
     validation = float(card.metrics[measure])
     training = card.training
-    what = "relative L2 error" if measure == "validation_relative_l2" else "step loss"
+    what = measure.removeprefix("validation_").replace("relative_l2", "relative L2 error").replace("_", " ")
     said = f"{request.out}: {training['said']}, {training['seconds']:.0f} s; {what}"
     said += f" {validation:.2e} on validation members"
     if tested:

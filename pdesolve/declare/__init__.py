@@ -9,7 +9,7 @@ from .mesh_domain import MeshDomain, SurfaceDomain
 from .problem import Problem, Term
 from .reference import Reference
 from .shapes import Disk, Ellipse, Polygon
-from .symbols import coordinates, parameter, unknown
+from .symbols import coefficient, coordinates, parameter, unknown
 
 __all__ = [
     "Box",
@@ -43,6 +43,7 @@ __all__ = [
     "TwoPhase",
     "Uniform",
     "Value",
+    "coefficient",
     "coordinates",
     "parameter",
     "unknown",

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .conditions import Initial, Observations
 from .distributions import Distribution
 from .domain import Array
 from .errors import ExpressionTypeError, UndeclaredSymbolError
 from .problem import Problem
-from .symbols import as_expression
+from .symbols import as_expression, coefficient
 
 Seed = int | Sequence[int]
 
@@ -95,6 +96,68 @@ class Family:
     def typical(self) -> Problem:
         """The member of seed 0: what all members have in common can be read off it."""
         return self.sample(0)
+
+    @cached_property
+    def undetermined(self) -> Problem:
+        """The declaration with each field that is an input as an unknown `coefficient` of the same name.
+
+        Raises:
+            UndeclaredSymbolError: the family has inputs that are numbers, or its members are evolutions.
+        """
+        typical = self.typical
+        if self.numbers or typical.domain.time is not None:
+            raise UndeclaredSymbolError(
+                f"Family {self.name!r}, undetermined",
+                "steady problems whose inputs are fields",
+                "numbers among the inputs" if self.numbers else "evolutions",
+                "Declare the problem with coefficient() yourself.",
+            )
+        space = typical.coordinates
+        unknown = {key: coefficient(key, *space) for key in self.fields}
+        problem = self.declare(**unknown)
+        order = (*typical.unknowns, *unknown.values())
+        return problem.replace(family=self.name, reference=None, unknowns=order)
+
+    def observed(
+        self,
+        observations: Mapping[str, tuple[Any, Any]],
+        *,
+        noise: float | Mapping[str, float] = 0.0,
+        reference: Any = None,
+    ) -> Problem:
+        """A member of which some values are known, and its inputs are not.
+
+        Steady problems hold their inputs as unknown coefficients, behind the unknowns; evolutions lose the
+        initial conditions that are inputs.
+
+        Args:
+            observations: for unknowns and inputs, by name: points (n, d) and values (n,).
+            noise: standard deviation of all values, or of those of each name.
+            reference: the truth, where it is known; unknowns in the problem's order.
+
+        >>> problem = family.observed({"u": (points, values)}, noise=1e-3)      # doctest: +SKIP
+
+        Raises:
+            UndeclaredSymbolError: a name is none of the problem's unknowns, or nothing was observed.
+        """
+        evolution = self.typical.domain.time is not None
+        problem = self.typical if evolution else self.undetermined
+        by_name = dict(zip(problem.unknown_names, problem.unknowns, strict=True))
+        if not observations or not set(observations) <= set(by_name):
+            raise UndeclaredSymbolError(
+                f"Family {self.name!r}, observed()",
+                f"observations of {', '.join(by_name)}",
+                ", ".join(observations) or "none",
+                "Name what was measured.",
+            )
+        noises = noise if isinstance(noise, Mapping) else dict.fromkeys(observations, noise)
+        given = [
+            Observations(by_name[name], points, values, noises.get(name, 0.0))
+            for name, (points, values) in observations.items()
+        ]
+        inputs = set(problem.inputs.values())
+        kept = [c for c in problem.conditions if not (isinstance(c, Initial) and c.value in inputs)]
+        return problem.replace(conditions=[*kept, *given], inputs={}, reference=reference)
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from .conditions import (
 from .domain import INSIDE, Array, Domain
 from .errors import ExpressionTypeError, TrivialEquationError
 from .reference import Reference, as_reference
-from .symbols import Parameter, applied_functions, as_expression
+from .symbols import Parameter, UnknownCoefficient, applied_functions, as_expression
 
 DATA = sp.Symbol("data", real=True)
 """Stands in a term's expression for values that come from a function or from observations."""
@@ -166,6 +166,11 @@ class Problem:
     @property
     def unknown_names(self) -> tuple[str, ...]:
         return tuple(u.func.__name__ for u in self.unknowns)
+
+    @property
+    def coefficients(self) -> tuple[AppliedUndef, ...]:
+        """Unknowns that have no equation of their own."""
+        return tuple(u for u in self.unknowns if isinstance(u, UnknownCoefficient))
 
     @property
     def unknown_parameters(self) -> tuple[Parameter, ...]:

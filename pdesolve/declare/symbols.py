@@ -6,6 +6,7 @@ All three follow `sympy.symbols`: one name gives one symbol, several give a tupl
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -76,14 +77,18 @@ def unknown(names: str, *args: sp.Symbol) -> Any:
     >>> u.diff(x, 2)
     Derivative(u(x, t), (x, 2))
     """
+    return _fields("unknown", field_function, names, args)
+
+
+def _fields(who: str, make: Callable[..., UndefinedFunction], names: str, args: tuple[Any, ...]) -> Any:
     if not args or not all(isinstance(a, sp.Symbol) for a in args):
         raise UndeclaredSymbolError(
-            f"unknown({names!r})",
+            f"{who}({names!r})",
             "the coordinates it depends on",
             str(args),
-            'Write unknown("u", x, t) with symbols from coordinates().',
+            f'Write {who}("u", x, t) with symbols from coordinates().',
         )
-    return _one_or_tuple([field_function(name, real=True)(*args) for name in _names(names, "unknown()")])
+    return _one_or_tuple([make(name, real=True)(*args) for name in _names(names, f"{who}()")])
 
 
 class UnknownField(AppliedUndef):  # type: ignore[misc]
@@ -111,6 +116,28 @@ class UnknownField(AppliedUndef):  # type: ignore[misc]
 def field_function(name: str, **assumptions: Any) -> UndefinedFunction:
     """The function whose applications are unknowns."""
     return UndefinedFunction(name, bases=(UnknownField,), **assumptions)
+
+
+class UnknownCoefficient(UnknownField):
+    """An unknown that has no equation of its own, as the permeability of a medium that is to be found."""
+
+
+def coefficient(names: str, *args: sp.Symbol) -> Any:
+    """Unknown coefficients, sources and the like: fields that observations have to determine.
+
+    What `parameter(..., unknown=True)` is among numbers. A problem has one equation for each `unknown`, and
+    none for these.
+
+    >>> x, y = coordinates("x y")
+    >>> a = coefficient("a", x, y)
+    """
+    return _fields("coefficient", coefficient_function, names, args)
+
+
+def coefficient_function(name: str, **assumptions: Any) -> UndefinedFunction:
+    """The function whose applications are unknown coefficients."""
+    # The keyword tells it from an unknown of the same name: SymPy keeps one of all equal applications.
+    return UndefinedFunction(name, bases=(UnknownCoefficient,), **{**assumptions, "coefficient": True})
 
 
 class Parameter(sp.Symbol):  # type: ignore[misc]

@@ -32,7 +32,7 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from .errors import SerializationError
-from .symbols import Parameter, field_function
+from .symbols import Parameter, UnknownCoefficient, coefficient_function, field_function
 
 Tree = Any
 """A JSON value: numbers, strings, lists and dictionaries."""
@@ -119,8 +119,8 @@ def _write(e: Any, depth: int) -> Tree:
         return {"symbol": e.name, "assumptions": dict(e._assumptions_orig)}
     if isinstance(e, AppliedUndef):
         return {
-            "function": e.func.__name__,
-            "assumptions": dict(e.func._kwargs),
+            "coefficient" if isinstance(e, UnknownCoefficient) else "function": e.func.__name__,
+            "assumptions": {k: v for k, v in e.func._kwargs.items() if k in ASSUMPTIONS},
             "args": [_write(a, depth + 1) for a in e.args],
         }
     if isinstance(e, sp.Derivative) and isinstance(e.expr, AppliedUndef):
@@ -208,10 +208,10 @@ class _Reader:
                 start=start,
                 positive=flag(tree["positive"]),
             )
-        if "function" in tree:
-            args = [self.read(a, depth + 1) for a in listed(tree["args"])]
-            function = field_function(identifier(tree["function"]), **assumptions(tree["assumptions"]))
-            return function(*args)
+        for kind, make in (("function", field_function), ("coefficient", coefficient_function)):
+            if kind in tree:
+                args = [self.read(a, depth + 1) for a in listed(tree["args"])]
+                return make(identifier(tree[kind]), **assumptions(tree["assumptions"]))(*args)
         raise refused("a symbol, parameter or function", _short(tree))
 
     def _headed(self, head: str, rest: list[Any], depth: int) -> Any:

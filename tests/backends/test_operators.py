@@ -11,11 +11,10 @@ import sympy as sp
 import torch
 
 import pdesolve as pde
-from pdesolve.backends.operators import card as cards
+from pdesolve.backends import card as cards
+from pdesolve.backends.learner import TrainingDataError, schedule
 from pdesolve.backends.operators.encoding import Codec, Encoding, describe, fitted
-from pdesolve.backends.operators.learner import schedule
 from pdesolve.backends.operators.physics import StepLoss
-from pdesolve.backends.operators.training import TrainingDataError
 from pdesolve.checkpoint import CheckpointMismatchError
 from pdesolve.conformance import BackendConformance
 from pdesolve.data.dataset import Dataset
@@ -146,7 +145,7 @@ def test_training_lowers_the_error_on_members_it_does_not_see(
     )
     before, after = (pde.evaluate(each, unseen) for each in (untrained, trained))
     assert after["relative_l2"] < 0.5 * before["relative_l2"]
-    card, _ = cards.read(str(trained.weights))
+    card, _ = cards.read(str(trained.weights), Encoding)
     assert card.metrics["relative_l2"] == pytest.approx(after["relative_l2"])
     assert card.family["inputs"]["u0"]["kind"] == "GaussianField"
     # The metric itself, by hand, from solutions of single members.
@@ -189,8 +188,8 @@ def test_a_run_that_was_cut_goes_on_to_the_same_weights(
                 **arguments,
             )
     resumed = pde.train(burgers, pde.FNO(**SMALL), data, tmp_path / "b.safetensors", **arguments)
-    for name, tensor in cards.read(str(whole.weights))[1].items():
-        assert torch.equal(tensor, cards.read(str(resumed.weights))[1][name]), name
+    for name, tensor in cards.read(str(whole.weights), Encoding)[1].items():
+        assert torch.equal(tensor, cards.read(str(resumed.weights), Encoding)[1][name]), name
     with pytest.raises(CheckpointMismatchError):
         pde.train(burgers, pde.FNO(**SMALL), data, tmp_path / "c.safetensors", seed=3, **arguments)
 
@@ -351,7 +350,7 @@ def test_damaged_files_are_refused(trained: pde.FNO, tmp_path: Path) -> None:
         (tmp_path / "bad").write_bytes(content)
         with pytest.raises(cards.CardError):
             pde.FNO.load(tmp_path / "bad")
-    card, _ = cards.read(str(trained.weights))
+    card, _ = cards.read(str(trained.weights), Encoding)
     assert Encoding.from_plain(card.encoding.plain()) == card.encoding
 
 

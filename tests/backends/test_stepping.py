@@ -11,7 +11,8 @@ from torch import nn
 
 import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError, Context
-from pdesolve.backends.operators.card import CardError
+from pdesolve.backends.card import CardError
+from pdesolve.backends.learner import TrainingDataError
 from pdesolve.backends.operators.stepping import (
     ClassicalStep,
     Stepper,
@@ -27,7 +28,6 @@ from pdesolve.backends.operators.stepping.labels import StencilError
 from pdesolve.backends.operators.stepping.schemes import SCHEMES
 from pdesolve.backends.operators.stepping.stepper import Statistics
 from pdesolve.backends.operators.stepping.steps import rollout
-from pdesolve.backends.operators.training import TrainingDataError
 from pdesolve.data.dataset import Dataset
 from pdesolve.problems.burgers_random import burgers_random
 from pdesolve.problems.kuramoto_sivashinsky_random import kuramoto_sivashinsky_random

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class Encoding:
         output_mean: of each unknown, steady problems only.
         output_scale: for each unknown, of each time after the first.
     """
+
+    schema: ClassVar[str] = "pdesolve.operator"
 
     kind: str
     axes: tuple[str, ...]

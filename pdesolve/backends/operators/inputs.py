@@ -11,7 +11,7 @@ from ...data.dataset import Dataset
 from ...declare import Problem
 from ...declare.domain import Array
 from ...solution.finding import Finding
-from .card import Card
+from ..card import Card
 from .encoding import Encoding
 
 
@@ -46,7 +46,7 @@ def ranges(data: Dataset) -> Mapping[str, tuple[float, float]]:
     return {name: (float(v.min()), float(v.max())) for name, v in sizes.items()}
 
 
-def outside(card: Card, problem: Problem, points: int | None) -> list[Finding]:
+def outside(card: Card[Encoding], problem: Problem, points: int | None) -> list[Finding]:
     """Inputs beyond the ranges of the training, and grids that it did not see."""
     findings = []
     grid = card.grid if points is None else (points,) * len(card.grid)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,11 +21,12 @@ from ...residual.fourier.trajectory import Slab
 from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.status import Status
-from ..base import Backend, Capabilities, Context, Progress
+from .. import card as cards
+from ..base import Capabilities, Context, Progress
+from ..card import Card
 from ..fourier_field import SpectralField
+from ..learner import Learner, Trainable
 from ..spline_field import SplineField
-from . import card as cards
-from .card import Card
 from .encoding import EVOLUTION, Codec, Encoding
 from .inputs import grid_axes, input_values, outside
 from .refinement import Refined, Refinement
@@ -53,7 +52,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class NeuralOperator(Backend):
+class NeuralOperator(Trainable):
     """A network from inputs to solutions, trained on a family by `pdesolve.train`.
 
     Untrained, it is a set of options; `load` gives one with weights, which solves members of the family:
@@ -92,6 +91,7 @@ class NeuralOperator(Backend):
 
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
+    encoding: ClassVar[type[Encoding]] = Encoding
     any_grid: ClassVar[bool] = True  # whether the network is the same function on other grids
 
     def __init_subclass__(cls) -> None:
@@ -122,34 +122,19 @@ class NeuralOperator(Backend):
     def dtype(self) -> torch.dtype:
         return torch.float64 if self.precision == "float64" else torch.float32
 
-    @classmethod
-    def load(cls, path: str | Path, **options: Any) -> Self:
-        """A trained operator; ``options`` are those of its use, such as ``points``.
+    def learner(self) -> Learner:
+        from .training import Training  # here: the training speaks of NeuralOperator
 
-        Raises:
-            CardError: the file holds no trained operator, or one of another kind.
-        """
-        card, _ = cards.read(path)
-        if card.operator != cls.name:
-            raise cards.CardError(
-                f"{cls.__name__}.load({str(path)!r})",
-                f"a trained {cls.name}",
-                f"a trained {card.operator}",
-                "Load it by the class that it was trained as.",
-            )
-        kept = {f.name for f in dataclasses.fields(cls)}
-        trained = {key: value for key, value in card.options.items() if key in kept}
-        made = cls(**trained)
-        return dataclasses.replace(made, weights=str(path), **options)
+        return Training(self)
 
-    def trained(self, device: str = "cpu") -> tuple[Card, nn.Module, Codec]:
+    def trained(self, device: str = "cpu") -> tuple[Card[Encoding], nn.Module, Codec]:
         """The card, the network with its weights, and the codec between it and members.
 
         Raises:
             CardError: see `card.read`.
         """
         assert self.weights is not None
-        card, weights = cards.read(self.weights)
+        card, weights = cards.read(self.weights, Encoding)
         network = self.network(card.encoding, card.grid, torch.Generator().manual_seed(0))
         network.load_state_dict(weights)
         return card, network.to(device).eval(), Codec(card.encoding, self.dtype, device)
@@ -159,7 +144,7 @@ class NeuralOperator(Backend):
     def supports(self, problem: Problem) -> list[str]:
         if self.weights is None:
             return ["it is not trained: give weights=, or an operator from load() or train()"]
-        card, _ = cards.read(self.weights)
+        card = self.card()
         if problem.family != card.family["family"]:
             return [
                 f"it was trained on the family {card.family['family']!r}, and the problem is "
@@ -188,7 +173,7 @@ class NeuralOperator(Backend):
 
     def start(self, problem: Problem, context: Context) -> Prediction:
         assert self.weights is not None
-        card, _ = cards.read(self.weights)
+        card = self.card()
         findings = outside(card, problem, self.points)
         for finding in findings:
             warnings.warn(str(finding), PDESolveWarning, stacklevel=4)
@@ -209,7 +194,7 @@ class NeuralOperator(Backend):
             values = solutions(network, codec, encoded)[0]
         return values.double().cpu().numpy()  # type: ignore[no-any-return]
 
-    def _grid(self, card: Card) -> tuple[int, ...]:
+    def _grid(self, card: Card[Encoding]) -> tuple[int, ...]:
         return card.grid if self.points is None else (self.points,) * len(card.grid)
 
     def advance(self, state: Prediction) -> Progress:

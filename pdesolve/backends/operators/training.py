@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,43 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from ...data.dataset import Dataset
-from ...declare.errors import PDESolveError
-from ...declare.family import Family
 from ..base import Context, Progress
-from .card import Card
+from ..card import Card
+from ..learner import Learner, Task, TrainingDataError, turned
 from .encoding import Codec, Encoded, Encoding, describe, fitted
 from .inputs import ranges
-from .learner import Learner
 from .operator import NeuralOperator, solutions
 from .physics import StepLoss
 
 EVALUATED = 256
 """Members that are evaluated at a time."""
-
-
-class TrainingDataError(PDESolveError):
-    """A data set does not fit the family, or is too small."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is learned: a family, and data of it.
-
-    Attributes:
-        train: members that are trained on; validation: others, which choose the best state.
-    """
-
-    family: Family
-    train: Dataset
-    validation: Dataset
-
-    @property
-    def name(self) -> str:
-        return self.family.name
-
-    @property
-    def digest(self) -> str:
-        return f"{self.family.digest} {self.train.digest}"
 
 
 @dataclass
@@ -167,7 +140,7 @@ class Training(Learner):
             batch = batch._replace(fields=mirrored(batch.fields), base=mirrored(batch.base))
             targets = mirrored(targets)
         if learning.codec.encoding.square:
-            turn = _turn(state.generator)
+            turn = turned(state.generator)
             batch = batch._replace(fields=turn(batch.fields), base=turn(batch.base))
             targets = turn(targets)
         if self.operator.noise:
@@ -189,35 +162,22 @@ class Training(Learner):
         predicted = predict(state.network, learning.codec, learning.validation)
         return float(relative_errors(predicted, learning.truth).mean())
 
-    def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card:
+    @property
+    def measure(self) -> str:  # type: ignore[override]
+        return "validation_relative_l2" if self.operator.labels else "validation_step_loss"
+
+    def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card[Encoding]:
         """What is known of the operator before it is tested."""
-        one, other = (task.family.sample(seed).parameters for seed in (0, 1))
-        fixed = {str(key): float(value) for key, value in one.items() if other.get(key) == value}
         return Card(
             self.operator.name,
             options,
             task.family.recipe(),
-            fixed,
+            task.fixed_parameters(),
             state.learning.codec.encoding,
             task.train.grid,
             ranges(task.train),
-            data={
-                "train": {"members": len(task.train), "digest": task.train.digest, **task.train.attributes},
-                "validation": {"members": len(task.validation), "digest": task.validation.digest},
-            },
+            data=task.data(),
         )
-
-
-def _turn(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """One of the eight symmetries of the square, on the last two axes."""
-    choice = int(torch.randint(8, (), generator=generator))
-    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if choice & bit]
-
-    def turned(x: Tensor) -> Tensor:
-        flipped: Tensor = x.flip(axes) if axes else x
-        return flipped.transpose(-1, -2) if choice & 4 else flipped
-
-    return turned
 
 
 def predict(network: nn.Module, codec: Codec, encoded: Encoded) -> Tensor:
@@ -265,4 +225,4 @@ def _encoding(task: Task, labels: bool) -> Any:
     return fitted(shape, task.train, labels)
 
 
-__all__ = ["Task", "Training", "TrainingDataError", "predict", "relative_errors"]
+__all__ = ["Training", "predict", "relative_errors"]

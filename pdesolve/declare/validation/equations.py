@@ -60,14 +60,17 @@ def _depends_on_unknowns(equation: Equation) -> bool:
 
 
 def check_count(facts: Facts) -> None:
-    """As many equations as unknowns."""
-    n, k = len(facts.equations), len(facts.problem.unknowns)
+    """As many equations as unknowns, of which coefficients have none."""
+    problem = facts.problem
+    due = [u for u in problem.unknowns if u not in problem.coefficients]
+    n, k = len(facts.equations), len(due)
     if n != k or n == 0:
         raise EquationCountError(
             facts.who,
-            f"as many equations as unknowns ({names(facts.problem.unknowns)})",
+            f"as many equations as unknowns ({names(due)})",
             f"{n} equation{'s' * (n != 1)} for {k} unknown{'s' * (k != 1)}",
-            "Add the missing equation, or make a known function an expression or a parameter.",
+            "Add the missing equation, or make a known function an expression or a parameter, and one that "
+            "was observed a coefficient().",
         )
 
 

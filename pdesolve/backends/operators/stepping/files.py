@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....declare.family import Family
 from ....residual.fourier.evolution import Evolution
-from ..card import CardError, read_file, write_file
+from ...card import CardError, read_file, write_file
 from .stepper import Statistics, Stepper, TrainedStepper
 
 SCHEMA = "pdesolve.stepper"

@@ -15,8 +15,8 @@ from ....declare.symmetries import symmetries
 from ....residual.fourier.evolution import Evolution
 from ....residual.fourier.semilinear import Semilinear
 from ...base import Context, Progress
-from ..learner import Learner
-from ..training import Task, TrainingDataError, TrainingState
+from ...learner import Learner, Task, TrainingDataError
+from ..training import TrainingState
 from .labels import PIECE, STENCIL, differences, rates, rms
 from .schemes import base
 from .stepper import Statistics, Stepper, TrainedStepper

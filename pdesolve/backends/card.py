@@ -1,4 +1,4 @@
-"""Trained operators as files: weights in safetensors, and in its header a card that says what they are."""
+"""Trained networks as files: weights in safetensors, and in its header a card that says what they are."""
 
 from __future__ import annotations
 
@@ -6,25 +6,37 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from torch import Tensor
 
-from ...declare.errors import PDESolveError
-from ...solution.output import atomic_file
-from .encoding import Encoding
+from ..declare.errors import PDESolveError
+from ..solution.output import atomic_file
 
-SCHEMA = "pdesolve.operator"
 VERSION = 1
 
 
 class CardError(PDESolveError):
-    """A file holds no trained operator, or one that this version cannot read."""
+    """A file holds no trained network, or one that this version cannot read."""
+
+
+class Described(Protocol):
+    """The shape and statistics of a task, as plain values; ``schema`` names the kind of file."""
+
+    schema: ClassVar[str]
+
+    def plain(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> Self: ...
+
+
+E = TypeVar("E", bound=Described)
 
 
 @dataclass(frozen=True)
-class Card:
-    """What a trained operator is, and what is known of it.
+class Card(Generic[E]):
+    """What a trained network is, and what is known of it.
 
     Attributes:
         operator: name of the backend; ``options`` are its options.
@@ -41,7 +53,7 @@ class Card:
     options: Mapping[str, Any]
     family: Mapping[str, Any]
     parameters: Mapping[str, float]
-    encoding: Encoding
+    encoding: E
     grid: tuple[int, ...]
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -50,7 +62,8 @@ class Card:
 
     def plain(self) -> dict[str, Any]:
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {"schema": SCHEMA, "version": VERSION, **content, "encoding": self.encoding.plain()}
+        content["encoding"] = self.encoding.plain()
+        return {"schema": self.encoding.schema, "version": VERSION, **content}
 
 
 def write_file(path: str | Path, card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
@@ -87,19 +100,19 @@ def read_file(path: str | Path, schema: str, version: int) -> tuple[dict[str, An
     return content, weights
 
 
-def write(path: str | Path, card: Card, weights: Mapping[str, Tensor]) -> None:
-    """Write a trained operator."""
+def write(path: str | Path, card: Card[Any], weights: Mapping[str, Tensor]) -> None:
+    """Write a trained network."""
     write_file(path, card.plain(), weights)
 
 
-def read(path: str | Path) -> tuple[Card, dict[str, Tensor]]:
-    """The card and the weights of a trained operator.
+def read(path: str | Path, encoding: type[E]) -> tuple[Card[E], dict[str, Tensor]]:
+    """The card and the weights of a trained network, whose task is described by an ``encoding``.
 
     Raises:
         CardError: see `read_file`.
     """
-    content, weights = read_file(path, SCHEMA, VERSION)
-    content["encoding"] = Encoding.from_plain(content["encoding"])
+    content, weights = read_file(path, encoding.schema, VERSION)
+    content["encoding"] = encoding.from_plain(content["encoding"])
     content["grid"] = tuple(content["grid"])
     content["ranges"] = {key: tuple(value) for key, value in content["ranges"].items()}
     return Card(**content), weights

@@ -1,0 +1,7 @@
+"""The grid provider for linear elliptic equations: finite volumes on uniform nodes, many members at once."""
+
+from .elliptic import Stencil
+from .form import EllipticForm
+from .levels import converged
+
+__all__ = ["EllipticForm", "Stencil", "converged"]
