@@ -11,9 +11,11 @@ from .base import Backend, BackendOptionError
 
 BACKENDS = {
     "deeponet": "pdesolve.backends.operators:DeepONet",
+    "diffusion": "pdesolve.backends.diffusion:DiffusionPDE",
     "fem": "pdesolve.backends.fem:FEM",
     "fno": "pdesolve.backends.operators:FNO",
     "gp": "pdesolve.backends.gp:GP",
+    "gp-oracle": "pdesolve.backends.oracle:GPOracle",
     "gp-hm": "pdesolve.backends.gp:GPHM",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",

@@ -1,4 +1,4 @@
-"""Values on a uniform grid in space as a function of points: tensor products of splines of degree five."""
+"""Values on a uniform grid in space as a function of points: tensor products of splines."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class SplineField(Field):
     Args:
         axes: coordinates of the grid, one array for each axis, ends included.
         values: (unknowns, *grid).
+        degree: of the splines.
     """
 
-    def __init__(self, axes: Sequence[Array], values: Array) -> None:
+    def __init__(self, axes: Sequence[Array], values: Array, degree: int = DEGREE) -> None:
         self.axes, self.values_on_grid = tuple(np.asarray(a) for a in axes), np.asarray(values)
-        self._degrees = [min(DEGREE, len(a) - 1) for a in self.axes]
+        self._degrees = [min(degree, len(a) - 1) for a in self.axes]
         self._knots, self._coefficients = self._interpolate()
 
     def _interpolate(self) -> tuple[list[Array], Array]:

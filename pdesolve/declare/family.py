@@ -116,7 +116,7 @@ class Family:
         unknown = {key: coefficient(key, *space) for key in self.fields}
         problem = self.declare(**unknown)
         order = (*typical.unknowns, *unknown.values())
-        return problem.replace(family=self.name, reference=None, unknowns=order)
+        return problem.replace(family=self.name, reference=None, unknowns=order, priors=self.inputs)
 
     def observed(
         self,
@@ -157,7 +157,7 @@ class Family:
         ]
         inputs = set(problem.inputs.values())
         kept = [c for c in problem.conditions if not (isinstance(c, Initial) and c.value in inputs)]
-        return problem.replace(conditions=[*kept, *given], inputs={}, reference=reference)
+        return problem.replace(conditions=[*kept, *given], inputs={}, priors=self.inputs, reference=reference)
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from .conditions import (
     flat_normal,
     normal_symbols,
 )
+from .distributions import Distribution
 from .domain import INSIDE, Array, Domain
 from .errors import ExpressionTypeError, TrivialEquationError
 from .reference import Reference, as_reference
@@ -100,6 +101,7 @@ class Problem:
         allow_ill_posed: accept backward diffusion.
         family: name of the `Family` it is a member of.
         inputs: what sets it apart in its family, by name; learned operators read it.
+        priors: what each unknown coefficient is drawn from, where that is known beforehand, by name.
 
     Raises:
         DeclarationError: a subclass for each kind of mistake, with what to do about it.
@@ -118,6 +120,7 @@ class Problem:
     allow_ill_posed: bool = False
     family: str = ""
     inputs: Mapping[str, sp.Expr] = field(default_factory=dict)
+    priors: Mapping[str, Distribution] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from .validation import check_reference, validate  # here: validation speaks of Problem

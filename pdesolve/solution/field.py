@@ -46,6 +46,10 @@ class Field(ABC):
         """Posterior standard deviations of the first ``count`` unknowns, (n, count); None: not quantified."""
         return None
 
+    def samples(self, points: Array, count: int) -> Array | None:
+        """Equally likely answers, (samples, n, count); None: the method draws none."""
+        return None
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """All numbers that define the field, by name, for files."""

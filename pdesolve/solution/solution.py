@@ -105,10 +105,15 @@ class Solution:
     def uncertainty(self, points: Any) -> Array | None:
         """Standard deviations of the unknowns, (n, k), at ``points`` (n, d), by the posterior of the backend.
 
-        For values u ± 1.645 times it is a band of 90 %. None where the backend does not quantify it; of the
-        Gaussian-process backend, it is there where the problem holds `Observations` with noise.
+        For values u ± 1.645 times it is a band of 90 %. None where the backend does not quantify it: of the
+        Gaussian-process backend, it is there where the problem holds `Observations` with noise; of those
+        that draw samples, it is their deviation.
         """
         return self.field.deviation(self._points(points), len(self.problem.unknowns))
+
+    def samples(self, points: Any) -> Array | None:
+        """Equally likely answers at ``points`` (n, d), shape (samples, n, k); None where none are drawn."""
+        return self.field.samples(self._points(points), len(self.problem.unknowns))
 
     def on(self, grid: Grid | int | Sequence[int] | None = None) -> Array:
         """Values on a tensor grid, shape ``(*grid.shape, k)``.

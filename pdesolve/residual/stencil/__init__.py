@@ -3,5 +3,6 @@
 from .elliptic import Stencil
 from .form import EllipticForm
 from .levels import converged
+from .response import Response
 
-__all__ = ["EllipticForm", "Stencil", "converged"]
+__all__ = ["EllipticForm", "Response", "Stencil", "converged"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from ...declare import Dirichlet, Problem
+from ...declare import Dirichlet, Observations, Problem
 from ...declare.domain import Array
 from ..program import lower
 
@@ -22,7 +22,7 @@ class EllipticForm:
 
     p, r and g are functions of the coordinates and of the problem's unknown coefficients: one form serves
     all members of a family (`Family.undetermined`). Derivatives of coefficients must cancel in it, so that
-    they may jump.
+    they may jump. ``is_affine`` says whether u is an affine function of the coefficients.
 
     Raises:
         ValueError: the problem is of another kind; the text says why.
@@ -69,13 +69,14 @@ class EllipticForm:
         names = [sp.Symbol(name) for name in self.inputs]
         plain = dict(zip(problem.coefficients, names, strict=True))
         arguments = [*problem.coordinates, *names]
+        self.is_affine = not any(e.has(*plain) for e in expressions[:-1]) and _is_affine(source, plain)
         self._function = lower(arguments, [e.xreplace(plain) for e in expressions], "torch")
 
     def _boundary_data(self) -> list[tuple[int, int, Callable[..., Any]]]:
         """(axis, side, values) of each face."""
         faces: dict[tuple[int | None, int], Callable[..., Any]] = {}
         for condition in self.problem.conditions:
-            if condition.unknown != self.unknown:
+            if condition.unknown != self.unknown or isinstance(condition, Observations):
                 continue
             if not isinstance(condition, Dirichlet) or not isinstance(condition.value, sp.Expr):
                 raise ValueError("finite volumes are for values given on the boundary by expressions")
@@ -117,6 +118,13 @@ class EllipticForm:
             place[axis] = -1 if side > 0 else 0
             values[tuple(place)] = function(*(g[tuple(place)] for g in grids))
         return values
+
+
+def _is_affine(expression: sp.Expr, functions: Iterable[sp.Expr]) -> bool:
+    symbols = {f: sp.Dummy() for f in functions}
+    plain = expression.xreplace(symbols)
+    slopes = [sp.expand(plain.diff(s)) for s in symbols.values()]
+    return not any(slope.has(*symbols.values()) for slope in slopes)
 
 
 __all__ = ["EllipticForm"]

@@ -14,12 +14,17 @@ SECOND_ORDER = 3.0
 """Ratio of successive differences from which on errors are taken as c h²: 4 where the solution is smooth."""
 
 
-def converged(form: EllipticForm, draw: Draw, points: int, rtol: float) -> tuple[Tensor, Tensor]:
+def converged(
+    form: EllipticForm, draw: Draw, points: int, rtol: float, size: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Solutions (n, *grid) at ``points`` nodes on each axis, and their estimated relative errors (n,).
 
     The nodes are halved and halved again. The differences d of successive levels tell the order: where they
     fall by four, Richardson's extrapolation u + d/3 is returned, and the change of it is the estimate; where
     they fall slower, as behind a jump of a coefficient, the last level with its difference.
+
+    Args:
+        size: what errors are relative to, (n,) or (); None for the norm of each solution on the coarse nodes.
 
     Raises:
         ArithmeticError: the tolerance is not met on the finest level.
@@ -32,7 +37,7 @@ def converged(form: EllipticForm, draw: Draw, points: int, rtol: float) -> tuple
         u = stencil.solve(draw(stencil.axes), rtol=rtol / 100)
         solutions.append(u[(slice(None), *[slice(None, None, every)] * stencil.dimension)])
         if len(solutions) >= 3:
-            values, errors = _best(solutions[-3:])
+            values, errors = _best(solutions[-3:], size)
             if float(errors.max()) <= rtol:
                 return values, errors
         if 2 * fine - 1 > FINEST:
@@ -43,11 +48,11 @@ def converged(form: EllipticForm, draw: Draw, points: int, rtol: float) -> tuple
         fine = 2 * fine - 1
 
 
-def _best(levels: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _best(levels: list[Tensor], given: Tensor | None) -> tuple[Tensor, Tensor]:
     """Values of three levels, and the estimated error of each member."""
     coarse, middle, fine = levels
     first, second = middle - coarse, fine - middle
-    size = _norms(fine)
+    size = _norms(fine) if given is None else given
     plain = _norms(second) / size
     extrapolated = fine + second / 3
     change = _norms(extrapolated - (middle + first / 3)) / size

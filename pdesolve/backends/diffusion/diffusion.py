@@ -1,0 +1,238 @@
+"""`DiffusionPDE`: a generative prior over inputs and solutions, conditioned on what was observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...declare import Initial, Problem
+from ...declare.domain import Array
+from ...residual.stencil import Response
+from ...solution.status import Status
+from .. import card as cards
+from ..base import Capabilities, Context, Progress
+from ..learner import Learner, Trainable
+from ..sample_field import SampleField
+from .denoiser import LAW, Denoiser
+from .encoding import DEVIATION, JointEncoding
+from .guidance import DDS, DPS, Guidance, Kriging, Moments, PiGDM, PublishedRule, Setting
+from .law import GaussianLaw
+from .observing import observed
+from .samplers import SAMPLERS, DPMSolver, Sampler, Trajectory
+
+PRIORS = Path(__file__).parent / "priors"
+"""Priors that come with the package, one for each family."""
+
+
+@dataclass
+class Sampling:
+    """A run: the trajectory of all samples, and the estimate of x₀ at its current noise level."""
+
+    trajectory: Trajectory
+    estimate: Tensor
+    guide: Any = field(metadata={"transient": True})
+    encoding: Any = field(metadata={"transient": True})
+    channels: Any = field(metadata={"transient": True})
+
+
+@dataclass(frozen=True)
+class DiffusionPDE(Trainable):
+    """Samples of all fields that fit what was observed, from a generative prior of the family.
+
+        x = x₀ + σ ε,   dx/dσ = (x - D_y(x; σ))/σ,   D_y ≈ E[x₀ | x, y],   σ from 80 to 0
+
+    The prior is a denoiser D of inputs and solutions together, trained once on a family. Observations of
+    any of them, at any points and with any noise, enter at sampling: forward and inverse problems, joint
+    recovery and the future from the past are one call with other observations. The answer is the mean of
+    the samples; `Solution.uncertainty` their deviation, `Solution.samples` the samples themselves.
+
+    Args:
+        weights: the file of a trained prior; None takes the one that comes with the package.
+        samples: drawn side by side.
+        sampler: of `samplers`.
+        guidance: of `guidance`; `Kriging` needs no gradient, `Moments` is more exact off Gaussian laws.
+        rank: principal components of the data in the Gaussian law that the network starts from; 0 for the
+            plain preconditioning of Karras et al. Families that are Gaussian by declaration have their
+            exact law, unless rank is 0.
+        width, blocks, patch: channels of the U-Net's finest level, blocks a level, and the size of the
+            squares of nodes that are channels to it.
+        batch, learning_rate, weight_decay, warm_up: of AdamW.
+        half_life: images after which the moving average of the weights has forgotten half.
+
+    Good values: for noise-free observations of smooth fields the defaults; 10 steps are enough for a look.
+
+    Source: Huang, Yang, Wang & Park, NeurIPS 2024 (arXiv 2406.17763). Its own rule is
+    ``DiffusionPDE(sampler=Heun(steps=2000), guidance=PublishedRule(), samples=1)``.
+    """
+
+    weights: str | None = None
+    samples: int = 16
+    sampler: Sampler = field(default_factory=DPMSolver)
+    guidance: Guidance = field(default_factory=Kriging)
+    rank: int = 256
+    width: int = 48
+    blocks: int = 1
+    patch: int = 2
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warm_up: float = 0.03
+    half_life: int = 2000
+
+    name: ClassVar[str] = "diffusion"
+    summary: ClassVar[str] = "generative prior of a family, sampled given observations"
+    encoding: ClassVar[type[JointEncoding]] = JointEncoding
+    packages: ClassVar[tuple[str, ...]] = ("safetensors",)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        needs_tensor_grid=True, gives_uncertainty=True, stochastic=True
+    )
+    option_kinds: ClassVar[tuple[type, ...]] = (
+        *SAMPLERS.values(),
+        *(DDS, DPS, Kriging, Moments, PiGDM, PublishedRule),
+    )
+    citations: ClassVar[tuple[str, ...]] = (
+        "J. Huang, G. Yang, Z. Wang, J. J. Park: DiffusionPDE: Generative PDE-solving under partial "
+        "observation. NeurIPS 2024.",
+        "T. Karras, M. Aittala, T. Aila, S. Laine: Elucidating the design space of diffusion-based "
+        "generative models. NeurIPS 2022.",
+    )
+
+    def __post_init__(self) -> None:
+        self.require_count("samples", "width", "blocks", "patch", "batch", "half_life")
+        self.require_count("rank", least=0)
+        self.require_positive("learning_rate")
+        self.require("width", self.width % 8 == 0, "a multiple of 8")
+        for option in ("weight_decay", "warm_up"):
+            value = getattr(self, option)
+            self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
+        self.require("sampler", isinstance(self.sampler, Sampler), "a sampler, such as DPMSolver(steps=20)")
+        self.require("guidance", isinstance(self.guidance, Guidance), "a guidance, such as Kriging()")
+
+    # -- the prior -----------------------------------------------------------------------------------
+
+    def learner(self) -> Learner:
+        from .training import PriorTraining  # here: the training speaks of DiffusionPDE
+
+        return PriorTraining(self)
+
+    def network(self, encoding: JointEncoding, law: GaussianLaw, generator: torch.Generator) -> Denoiser:
+        """The denoiser, untrained."""
+        with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator
+            torch.manual_seed(generator.initial_seed())
+            return Denoiser(
+                encoding.shape, encoding.periodic, law, width=self.width, blocks=self.blocks, patch=self.patch
+            )
+
+    def law(
+        self, problem: Problem, encoding: JointEncoding, clean: Tensor, generator: torch.Generator
+    ) -> tuple[GaussianLaw, bool]:
+        """That of the declaration, and True; or that of the data (n, channels, *grid), and False."""
+        if not self.rank:
+            return GaussianLaw.isotropic(int(np.prod(encoding.shape)), DEVIATION**2, clean), False
+        declared = declared_law(problem, encoding)
+        if declared is not None:
+            return declared, True
+        return GaussianLaw.of_samples(clean.flatten(1), self.rank, generator), False
+
+    def trained(self, problem: Problem) -> tuple[JointEncoding, Denoiser]:
+        """The prior of a problem's family, in evaluation mode."""
+        card, weights = cards.read(self._file(problem), JointEncoding)
+        made = self.with_options({k: card.options[k] for k in ("rank", "width", "blocks", "patch")})
+        assert isinstance(made, DiffusionPDE)
+        encoding = card.encoding
+        tensors = {name: t.double() if name in LAW else t.float() for name, t in weights.items()}
+        if "mean" in tensors:
+            basis, _ = torch.linalg.qr(tensors["vectors"])  # files keep few digits of it
+            signs = (basis * tensors["vectors"]).sum(dim=0).sign()
+            law = GaussianLaw(tensors["mean"], basis * signs, tensors["variances"], tensors["rest"])
+        else:
+            found = declared_law(problem, encoding)
+            assert found is not None
+            law = found
+        network = made.network(encoding, law, torch.Generator().manual_seed(0))
+        network.load_state_dict({n: t for n, t in tensors.items() if n not in LAW}, strict=False)
+        return encoding, network.eval().requires_grad_(False)
+
+    def _file(self, problem: Problem) -> str | Path:
+        return self.weights if self.weights is not None else PRIORS / f"{problem.family}.safetensors"
+
+    # -- solving -------------------------------------------------------------------------------------
+
+    def supports(self, problem: Problem) -> list[str]:
+        if self.weights is None and not (problem.family and Path(self._file(problem)).exists()):
+            if not problem.family:
+                return ["the problem is a member of no family (make it by family.observed())"]
+            return [f"no prior of {problem.family!r} comes with the package: train one, and give weights="]
+        card, _ = cards.read(self._file(problem), JointEncoding)
+        encoding = card.encoding
+        if problem.family != card.family["family"]:
+            return [f"its prior is of the family {card.family['family']!r}, not {problem.family!r}"]
+        reasons = []
+        own = {str(key): float(value) for key, value in problem.parameters.items()}
+        different = [f"{k} = {own.get(k)}, not {v}" for k, v in card.parameters.items() if own.get(k) != v]
+        if different:
+            reasons.append(f"its prior was trained with other parameters: here {', '.join(different)}")
+        if tuple(tuple(map(float, b)) for b in problem.domain.bounds) != encoding.bounds:
+            reasons.append("its prior was trained on another domain")
+        missing = [name for name in problem.unknown_names if name not in encoding.names]
+        if missing:
+            reasons.append(f"its prior is of {', '.join(encoding.names)}, and not of {', '.join(missing)}")
+        known = [name for name in encoding.names if name in problem.inputs] or any(problem.of_type(Initial))
+        if known:
+            reasons.append("its inputs are known, and nothing is left open (see Family.observed)")
+        return reasons
+
+    def start(self, problem: Problem, context: Context) -> Sampling:
+        encoding, denoiser = self.trained(problem)
+        law = denoiser.law.to(torch.zeros((), dtype=torch.float64))
+        setting = Setting(denoiser.at, law, observed(problem, encoding))
+        channels = [encoding.names.index(name) for name in problem.unknown_names]
+        trajectory = self.sampler.begin(
+            (self.samples, *encoding.shape), context.generator(0), torch.float64, context.device
+        )
+        estimate = law.mean.view(1, *encoding.shape).repeat(self.samples, *[1] * len(encoding.shape))
+        return Sampling(trajectory, estimate, self.guidance.begin(setting), encoding, channels)
+
+    def advance(self, state: Sampling) -> Progress:
+        """One step of the sampler."""
+        state.estimate = state.guide.step(self.sampler, state.trajectory)
+        done = state.trajectory.index / self.sampler.steps
+        misfit = float(state.guide.setting.misfit(state.estimate).square().mean().sqrt() / DEVIATION)
+        status = Status.COMPLETED if done >= 1 else None
+        said = f"{self.samples} samples, misfit {misfit:.1e} of the fields' deviation"
+        return Progress(misfit, done, status, said)
+
+    def field(self, state: Sampling) -> SampleField:
+        encoding: JointEncoding = state.encoding
+        draws = encoding.physical(state.estimate).numpy()[:, state.channels]
+        spread = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full_like(draws[0], np.nan)
+        degrees = [encoding.degrees[k] for k in state.channels]
+        return SampleField(encoding.axes, encoding.periods, draws.mean(axis=0), spread, draws, degrees)
+
+    def restore(self, problem: Problem, arrays: dict[str, Array]) -> SampleField:  # type: ignore[override]
+        return SampleField.from_arrays(arrays)
+
+    def describe(self, state: Sampling) -> str:
+        return f"{state.trajectory.evaluations} evaluations of the prior for {self.samples} samples"
+
+
+def declared_law(problem: Problem, encoding: JointEncoding) -> GaussianLaw | None:
+    """The exact law of a problem that is Gaussian by its declaration; None where it is not."""
+    if len(set(encoding.grid)) != 1 or any(encoding.periodic):
+        return None
+    try:
+        response = Response(problem, encoding.grid[0])
+    except ValueError:
+        return None
+    mean = encoding.normalised(torch.from_numpy(response.mean)[None])[0]
+    factor = torch.from_numpy(response.factor).movedim(-1, 0)
+    unit = encoding.normalised(factor) - encoding.normalised(torch.zeros_like(factor[:1]))
+    return GaussianLaw.of_factor(mean.flatten(), unit.flatten(1).T)
+
+
+__all__ = ["DiffusionPDE"]

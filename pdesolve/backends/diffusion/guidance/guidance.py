@@ -1,0 +1,81 @@
+"""The interface of guidance: how observations bend the denoiser of a prior into that of the posterior."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..law import GaussianLaw
+from ..observing import Observed
+from ..samplers import Denoise, Sampler, Trajectory
+
+Residual = Callable[[Tensor], Tensor]
+"""From images (batch, channels, *grid) in the prior's units to residuals (batch, k) of unit size."""
+
+
+@dataclass
+class Setting:
+    """What a guidance works with.
+
+    Attributes:
+        denoise: D of the prior, differentiable in x.
+        law: the Gaussian law with the prior's mean and covariance.
+        observed: what is known.
+        residual: of the equations on the prior's grid; None where there is no such form.
+    """
+
+    denoise: Denoise
+    law: GaussianLaw
+    observed: Observed
+    residual: Residual | None = None
+
+    def misfit(self, clean: Tensor) -> Tensor:
+        """y - A x₀ (batch, m) of images."""
+        return self.observed.values - clean.flatten(1) @ self.observed.rows.T
+
+
+class Guide(ABC):
+    """A guidance made ready for one problem."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    @abstractmethod
+    def posterior(self, x: Tensor, sigma: float) -> Tensor:
+        """E[x₀ | x, y], of the shape of x (batch, channels, *grid)."""
+
+    def step(self, sampler: Sampler, run: Trajectory) -> Tensor:
+        """One step of a sampler; returns the estimate of x₀."""
+        return sampler.step(run, self.posterior)
+
+
+@dataclass(frozen=True)
+class Guidance(ABC):
+    """A rule, as options."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def begin(self, setting: Setting) -> Guide:
+        """The rule for one problem."""
+
+
+def vector_jacobian(denoise: Denoise, x: Tensor, sigma: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """D(x; σ), and v ↦ vᵀ ∂D/∂x, which may be called again and again."""
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        clean = denoise(leaf, sigma)
+
+    def pulled(v: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(clean, leaf, v, retain_graph=True)
+        return gradient
+
+    return clean.detach(), pulled
+
+
+__all__ = ["Guidance", "Guide", "Residual", "Setting", "vector_jacobian"]
