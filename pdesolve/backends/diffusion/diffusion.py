@@ -20,13 +20,19 @@ from ..learner import Learner, Trainable
 from ..sample_field import SampleField
 from .denoiser import LAW, Denoiser
 from .encoding import DEVIATION, JointEncoding
+from .equations import Equations, equations
 from .guidance import DDS, DPS, Guidance, Kriging, Moments, PiGDM, PublishedRule, Setting
+from .guidance.guidance import Residual
 from .law import GaussianLaw
 from .observing import observed
 from .samplers import SAMPLERS, DPMSolver, Sampler, Trajectory
 
 PRIORS = Path(__file__).parent / "priors"
 """Priors that come with the package, one for each family."""
+
+
+PAIRS = 16
+"""Images by which the size of residuals is measured."""
 
 
 @dataclass
@@ -56,6 +62,9 @@ class DiffusionPDE(Trainable):
         samples: drawn side by side.
         sampler: of `samplers`.
         guidance: of `guidance`; `Kriging` needs no gradient, `Moments` is more exact off Gaussian laws.
+        eliminate: noise level below which every estimate's solution is computed from its coefficients (or
+            its trajectory from its initial values) by the equations on the prior's grid, so that samples
+            satisfy them to the solver's tolerance. None leaves them as they are drawn.
         rank: principal components of the data in the Gaussian law that the network starts from; 0 for the
             plain preconditioning of Karras et al. Families that are Gaussian by declaration have their
             exact law, unless rank is 0.
@@ -74,6 +83,7 @@ class DiffusionPDE(Trainable):
     samples: int = 16
     sampler: Sampler = field(default_factory=DPMSolver)
     guidance: Guidance = field(default_factory=Kriging)
+    eliminate: float | None = None
     rank: int = 256
     width: int = 48
     blocks: int = 1
@@ -105,7 +115,7 @@ class DiffusionPDE(Trainable):
     def __post_init__(self) -> None:
         self.require_count("samples", "width", "blocks", "patch", "batch", "half_life")
         self.require_count("rank", least=0)
-        self.require_positive("learning_rate")
+        self.require_positive("learning_rate", *(() if self.eliminate is None else ("eliminate",)))
         self.require("width", self.width % 8 == 0, "a multiple of 8")
         for option in ("weight_decay", "warm_up"):
             value = getattr(self, option)
@@ -182,6 +192,8 @@ class DiffusionPDE(Trainable):
         missing = [name for name in problem.unknown_names if name not in encoding.names]
         if missing:
             reasons.append(f"its prior is of {', '.join(encoding.names)}, and not of {', '.join(missing)}")
+        if self.eliminate is not None and not reasons and equations(problem, encoding) is None:
+            reasons.append("the equations have no solver on its prior's grid: leave eliminate out")
         known = [name for name in encoding.names if name in problem.inputs] or any(problem.of_type(Initial))
         if known:
             reasons.append("its inputs are known, and nothing is left open (see Family.observed)")
@@ -190,7 +202,14 @@ class DiffusionPDE(Trainable):
     def start(self, problem: Problem, context: Context) -> Sampling:
         encoding, denoiser = self.trained(problem)
         law = denoiser.law.to(torch.zeros((), dtype=torch.float64))
+        system = equations(problem, encoding)
         setting = Setting(denoiser.at, law, observed(problem, encoding))
+        if system is not None:
+            setting.residual = relative(system, law, encoding, context.generator(1))
+        if self.eliminate is not None:
+            assert system is not None
+            below = self.eliminate
+            setting.solved = lambda z, sigma: system.solved(z) if sigma < below else z
         channels = [encoding.names.index(name) for name in problem.unknown_names]
         trajectory = self.sampler.begin(
             (self.samples, *encoding.shape), context.generator(0), torch.float64, context.device
@@ -205,7 +224,7 @@ class DiffusionPDE(Trainable):
         misfit = float(state.guide.setting.misfit(state.estimate).square().mean().sqrt() / DEVIATION)
         status = Status.COMPLETED if done >= 1 else None
         said = f"{self.samples} samples, misfit {misfit:.1e} of the fields' deviation"
-        return Progress(misfit, done, status, said)
+        return Progress(misfit, done, status, said if status is None else f"{said}; {self.describe(state)}")
 
     def field(self, state: Sampling) -> SampleField:
         encoding: JointEncoding = state.encoding
@@ -218,7 +237,31 @@ class DiffusionPDE(Trainable):
         return SampleField.from_arrays(arrays)
 
     def describe(self, state: Sampling) -> str:
-        return f"{state.trajectory.evaluations} evaluations of the prior for {self.samples} samples"
+        """Evaluations, and how well the samples satisfy the equations."""
+        said = f"{state.trajectory.evaluations} evaluations of the prior for {self.samples} samples"
+        residual = state.guide.setting.residual
+        if residual is None:
+            return said
+        left = float(residual(state.estimate).square().mean().sqrt())
+        return f"{said}; residual {left:.1e} of that of pairs that do not belong together"
+
+
+def relative(
+    system: Equations, law: GaussianLaw, encoding: JointEncoding, generator: torch.Generator
+) -> Residual:
+    """The residual in units of that of solutions and coefficients, or columns, that do not belong together."""
+    n, r = law.vectors.shape
+    normal = torch.randn(PAIRS, n + r, generator=generator, dtype=torch.float64)
+    across = law.rest.sqrt() * normal[:, :n]
+    drawn = law.mean + across + (normal[:, n:] * law.variances.sqrt()) @ law.vectors.T
+    images = drawn.view(-1, *encoding.shape)
+    strangers = images.roll(1, 0)
+    if len(encoding.names) > encoding.unknowns:
+        strangers[:, encoding.unknowns :] = images[:, encoding.unknowns :]
+    else:
+        strangers[..., 1::2] = images[..., 1::2]
+    size = system.residual(strangers).square().mean().sqrt()
+    return lambda z: system.residual(z) / size
 
 
 def declared_law(problem: Problem, encoding: JointEncoding) -> GaussianLaw | None:

@@ -27,12 +27,15 @@ class Setting:
         law: the Gaussian law with the prior's mean and covariance.
         observed: what is known.
         residual: of the equations on the prior's grid; None where there is no such form.
+        solved: puts what the equations determine in the place of the denoiser's own, at noise levels where
+            coefficients are known well enough; None leaves estimates as they are.
     """
 
     denoise: Denoise
     law: GaussianLaw
     observed: Observed
     residual: Residual | None = None
+    solved: Callable[[Tensor, float], Tensor] | None = None
 
     def misfit(self, clean: Tensor) -> Tensor:
         """y - A x₀ (batch, m) of images."""
@@ -51,7 +54,12 @@ class Guide(ABC):
 
     def step(self, sampler: Sampler, run: Trajectory) -> Tensor:
         """One step of a sampler; returns the estimate of x₀."""
-        return sampler.step(run, self.posterior)
+        return sampler.step(run, self.estimate)
+
+    def estimate(self, x: Tensor, sigma: float) -> Tensor:
+        """The posterior's denoised value, on the solutions of the equations where that was asked for."""
+        clean, solved = self.posterior(x, sigma), self.setting.solved
+        return clean if solved is None else solved(clean, sigma)
 
 
 @dataclass(frozen=True)
