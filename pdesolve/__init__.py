@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .backends.diffusion import DiffusionPDE
     from .backends.fem import FEM
     from .backends.operators import FNO, DeepONet, UNet
     from .backends.pinn import PINN
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     )
     from .driver import load, solve
     from .generation import generate
+    from .observing import observe
     from .problems import catalogue, family
     from .residual.program import Program
     from .solution import Solution, Status
@@ -72,6 +74,7 @@ __all__ = [
     "Condition",
     "DeclarationError",
     "DeepONet",
+    "DiffusionPDE",
     "Dirichlet",
     "Disk",
     "Domain",
@@ -113,6 +116,7 @@ __all__ = [
     "family",
     "generate",
     "load",
+    "observe",
     "parameter",
     "solve",
     "train",
@@ -121,6 +125,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "DeepONet": ".backends.operators",
+    "DiffusionPDE": ".backends.diffusion",
     "FEM": ".backends.fem",
     "FNO": ".backends.operators",
     "PINN": ".backends.pinn",
@@ -134,6 +139,7 @@ _ELSEWHERE = {
     "family": ".problems",
     "generate": ".generation",
     "load": ".driver",
+    "observe": ".observing",
     "solve": ".driver",
     "train": ".training",
 }

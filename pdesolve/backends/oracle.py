@@ -11,7 +11,7 @@ import scipy.linalg
 
 from ..declare import Observations, Problem
 from ..declare.domain import Array
-from ..residual.stencil import EllipticForm, Response
+from ..residual.stencil import EllipticForm, response
 from ..solution.status import Status
 from .base import Backend, Capabilities, Context, Progress
 from .sample_field import SampleField
@@ -85,15 +85,15 @@ class GPOracle(Backend):
     def advance(self, state: Posterior) -> Progress:
         """All of it: one factorisation."""
         problem: Problem = state.problem
-        response = Response(problem, self.points, self.rtol)
+        law = response(problem, self.points, self.rtol)
         given = list(problem.of_type(Observations))
         names = [c.unknown.func.__name__ for c in given]
-        factor = np.moveaxis(response.factor, -1, 0)  # (modes, channels, *grid)
+        factor = np.moveaxis(law.factor, -1, 0)  # (modes, channels, *grid)
         modes = len(factor)
         rows, right, noise = [np.zeros((0, modes))], [np.zeros(0)], [np.zeros(0)]
         for name, c in zip(names, given, strict=True):
-            mean, own = response.at(name, c.points)
-            deviation = np.sqrt((factor[:, response.names.index(name)] ** 2).sum(axis=0).mean())
+            mean, own = law.at(name, c.points)
+            deviation = np.sqrt((factor[:, law.names.index(name)] ** 2).sum(axis=0).mean())
             rows.append(own)
             right.append(c.values - mean)
             noise.append(np.full(len(mean), max(c.noise, self.floor * deviation)))
@@ -112,11 +112,11 @@ class GPOracle(Backend):
         )
         flat = factor.reshape(modes, -1)
         whitened = scipy.linalg.solve_triangular(solve[0], h, lower=True) @ flat
-        shape = response.mean.shape
-        state.mean = response.mean + (best @ flat).reshape(shape)
+        shape = law.mean.shape
+        state.mean = law.mean + (best @ flat).reshape(shape)
         variance = (flat**2).sum(axis=0) - (whitened**2).sum(axis=0)
         state.spread = np.sqrt(np.maximum(variance, 0)).reshape(shape)
-        state.draws = response.mean + (drawn.T @ flat).reshape(-1, *shape)
+        state.draws = law.mean + (drawn.T @ flat).reshape(-1, *shape)
         misfit = float(np.sqrt(np.mean((y - h @ best) ** 2))) if len(y) else 0.0
         return Progress(misfit, 1.0, Status.COMPLETED, f"{len(y)} observations of {modes} modes")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...declare import Initial, Problem
 from ...declare.domain import Array
-from ...residual.stencil import Response
+from ...residual.stencil import response
 from ...solution.status import Status
 from .. import card as cards
 from ..base import Capabilities, Context, Progress
@@ -249,7 +249,7 @@ class DiffusionPDE(Trainable):
 def relative(
     system: Equations, law: GaussianLaw, encoding: JointEncoding, generator: torch.Generator
 ) -> Residual:
-    """The residual in units of that of solutions and coefficients, or columns, that do not belong together."""
+    """The residual in units of that of images whose solutions and coefficients are strangers."""
     n, r = law.vectors.shape
     normal = torch.randn(PAIRS, n + r, generator=generator, dtype=torch.float64)
     across = law.rest.sqrt() * normal[:, :n]
@@ -269,11 +269,11 @@ def declared_law(problem: Problem, encoding: JointEncoding) -> GaussianLaw | Non
     if len(set(encoding.grid)) != 1 or any(encoding.periodic):
         return None
     try:
-        response = Response(problem, encoding.grid[0])
+        found = response(problem, encoding.grid[0])
     except ValueError:
         return None
-    mean = encoding.normalised(torch.from_numpy(response.mean)[None])[0]
-    factor = torch.from_numpy(response.factor).movedim(-1, 0)
+    mean = encoding.normalised(torch.from_numpy(found.mean)[None])[0]
+    factor = torch.from_numpy(found.factor).movedim(-1, 0)
     unit = encoding.normalised(factor) - encoding.normalised(torch.zeros_like(factor[:1]))
     return GaussianLaw.of_factor(mean.flatten(), unit.flatten(1).T)
 

@@ -3,6 +3,6 @@
 from .elliptic import Stencil
 from .form import EllipticForm
 from .levels import converged
-from .response import Response
+from .response import Response, response
 
-__all__ = ["EllipticForm", "Response", "Stencil", "converged"]
+__all__ = ["EllipticForm", "Response", "Stencil", "converged", "response"]

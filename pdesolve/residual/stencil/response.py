@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
 
+from ...declare import Observations
 from ...declare.distributions import GaussianField
 from ...declare.domain import Array
 from ...declare.problem import Problem
@@ -124,4 +127,26 @@ class Response:
         return np.asarray(deviations[index]), tables
 
 
-__all__ = ["Response"]
+KEPT = 2
+"""Responses that are remembered: studies ask for the same one with other observations, again and again."""
+_kept: OrderedDict[tuple[str, int, float], Response] = OrderedDict()
+
+
+def response(problem: Problem, points: int, rtol: float = 1e-5) -> Response:
+    """The `Response` of a problem, which its observations do not enter.
+
+    Raises:
+        ValueError: see `Response`.
+    """
+    bare = problem.replace(conditions=[c for c in problem.conditions if not isinstance(c, Observations)])
+    laws = json.dumps({name: law.describe() for name, law in problem.priors.items()}, sort_keys=True)
+    key = (bare.digest + laws, points, rtol)
+    if key not in _kept:
+        _kept[key] = Response(bare, points, rtol)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+__all__ = ["Response", "response"]
