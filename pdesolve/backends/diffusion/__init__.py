@@ -1,7 +1,7 @@
 """Generative priors: DiffusionPDE and what it is made of."""
 
 from .diffusion import DiffusionPDE
-from .guidance import DDS, DPS, Kriging, Moments, PiGDM, PublishedRule
+from .guidance import DDS, DPS, Event, Kriging, Moments, Particles, PiGDM, PublishedRule
 from .samplers import (
     DDIM,
     DEIS,
@@ -21,11 +21,13 @@ __all__ = [
     "DPS",
     "DPMSolver",
     "DiffusionPDE",
+    "Event",
     "FlowMatching",
     "GaussianExponential",
     "Heun",
     "Kriging",
     "Moments",
+    "Particles",
     "PiGDM",
     "PredictorCorrector",
     "PublishedRule",

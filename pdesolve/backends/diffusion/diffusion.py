@@ -21,7 +21,7 @@ from ..sample_field import SampleField
 from .denoiser import LAW, Denoiser
 from .encoding import DEVIATION, JointEncoding
 from .equations import Equations, equations
-from .guidance import DDS, DPS, Guidance, Kriging, Moments, PiGDM, PublishedRule, Setting
+from .guidance import DDS, DPS, Guidance, Kriging, Moments, Particles, PiGDM, PublishedRule, Setting
 from .guidance.guidance import Residual
 from .law import GaussianLaw
 from .observing import observed
@@ -103,7 +103,7 @@ class DiffusionPDE(Trainable):
     )
     option_kinds: ClassVar[tuple[type, ...]] = (
         *SAMPLERS.values(),
-        *(DDS, DPS, Kriging, Moments, PiGDM, PublishedRule),
+        *(DDS, DPS, Kriging, Moments, Particles, PiGDM, PublishedRule),
     )
     citations: ClassVar[tuple[str, ...]] = (
         "J. Huang, G. Yang, Z. Wang, J. J. Park: DiffusionPDE: Generative PDE-solving under partial "
@@ -203,7 +203,7 @@ class DiffusionPDE(Trainable):
         encoding, denoiser = self.trained(problem)
         law = denoiser.law.to(torch.zeros((), dtype=torch.float64))
         system = equations(problem, encoding)
-        setting = Setting(denoiser.at, law, observed(problem, encoding))
+        setting = Setting(denoiser.at, law, observed(problem, encoding), encoding.physical)
         if system is not None:
             setting.residual = relative(system, law, encoding, context.generator(1))
         if self.eliminate is not None:

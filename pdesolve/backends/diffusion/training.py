@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MEAN_LOG_SIGMA, DEVIATION_LOG_SIGMA = -1.2, 1.2
 """Of the noise levels in training (Karras et al., table 1)."""
+COPIES = 3
+"""Of the data, moved as the symmetries allow, that the Gaussian law is taken from beside the data."""
 LEVELS = 16
 """Noise levels of the validation loss: quantiles of the same law."""
 
@@ -81,7 +83,9 @@ class PriorTraining(Learner):
         )
         steady = task.family.typical.domain.time is None
         problem = task.family.undetermined if steady else task.family.typical
-        law, declared = self.prior.law(problem, encoding, clean, context.generator(3))
+        draws = context.generator(3)
+        more = torch.cat([clean, *(self._moved(clean, encoding, draws) for _ in range(COPIES))])
+        law, declared = self.prior.law(problem, encoding, more, draws)
         network = self.prior.network(encoding, law.to(clean.float()), context.generator(1)).to(context.device)
         average = {name: p.detach().clone() for name, p in network.named_parameters()}
         learning = PriorLearning(

@@ -26,6 +26,7 @@ class Setting:
         denoise: D of the prior, differentiable in x.
         law: the Gaussian law with the prior's mean and covariance.
         observed: what is known.
+        physical: from images in the prior's units to those of the problem.
         residual: of the equations on the prior's grid; None where there is no such form.
         solved: puts what the equations determine in the place of the denoiser's own, at noise levels where
             coefficients are known well enough; None leaves estimates as they are.
@@ -34,6 +35,7 @@ class Setting:
     denoise: Denoise
     law: GaussianLaw
     observed: Observed
+    physical: Callable[[Tensor], Tensor]
     residual: Residual | None = None
     solved: Callable[[Tensor, float], Tensor] | None = None
 
@@ -51,6 +53,10 @@ class Guide(ABC):
     @abstractmethod
     def posterior(self, x: Tensor, sigma: float) -> Tensor:
         """E[x₀ | x, y], of the shape of x (batch, channels, *grid)."""
+
+    def twisted(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The posterior's D_y, the prior's D, and an estimate of log p(y | x) (batch,)."""
+        raise NotImplementedError(f"{type(self).__name__} has no estimate of log p(y | x)")
 
     def step(self, sampler: Sampler, run: Trajectory) -> Tensor:
         """One step of a sampler; returns the estimate of x₀."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,27 +36,43 @@ class Kriging(Guidance):
     name: ClassVar[str] = "kriging"
 
     def begin(self, setting: Setting) -> Guide:
-        return _Kriging(setting, self.floor)
+        return KrigingGuide(setting, self.floor)
 
 
-class _Kriging(Guide):
+class KrigingGuide(Guide):
     def __init__(self, setting: Setting, floor: float) -> None:
         super().__init__(setting)
         self._noise = noise_variances(setting, floor)
         self._gains: dict[float, Tensor] = {}
+        self._factors: dict[float, Tensor] = {}
 
     def posterior(self, x: Tensor, sigma: float) -> Tensor:
         clean = self.setting.denoise(x, sigma)
         return clean + (self.setting.misfit(clean) @ self.gain(sigma).T).view_as(clean)
 
+    def twisted(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        clean = self.setting.denoise(x, sigma)
+        misfit = self.setting.misfit(clean)
+        factor = self.factor(sigma)
+        whitened = torch.linalg.solve_triangular(factor, misfit.T, upper=False)
+        size = factor.diagonal().log().sum() + len(factor) * math.log(2 * math.pi) / 2
+        reward = -whitened.square().sum(dim=0) / 2 - size
+        return clean + (misfit @ self.gain(sigma).T).view_as(clean), clean, reward
+
     def gain(self, sigma: float) -> Tensor:
         """V_σ Aᵀ (A V_σ Aᵀ + Σ)⁻¹, (n, m)."""
         if sigma not in self._gains:
-            rows = self.setting.observed.rows
-            covariance = self.setting.law.covariance_times(rows, sigma)
-            factor = cholesky(rows @ covariance + torch.diag(self._noise))
-            self._gains[sigma] = torch.cholesky_solve(covariance.T, factor).T
+            covariance = self.setting.law.covariance_times(self.setting.observed.rows, sigma)
+            self._gains[sigma] = torch.cholesky_solve(covariance.T, self.factor(sigma)).T
         return self._gains[sigma]
+
+    def factor(self, sigma: float) -> Tensor:
+        """Cholesky's of A V_σ Aᵀ + Σ."""
+        if sigma not in self._factors:
+            rows = self.setting.observed.rows
+            covariance = rows @ self.setting.law.covariance_times(rows, sigma)
+            self._factors[sigma] = cholesky(covariance + torch.diag(self._noise))
+        return self._factors[sigma]
 
 
 def noise_variances(setting: Setting, floor: float) -> Tensor:
@@ -75,4 +92,4 @@ def cholesky(matrix: Tensor) -> Tensor:
         share *= 10
 
 
-__all__ = ["Kriging", "cholesky", "noise_variances"]
+__all__ = ["Kriging", "KrigingGuide", "cholesky", "noise_variances"]

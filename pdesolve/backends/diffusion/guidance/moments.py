@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..encoding import DEVIATION
 from .guidance import Guidance, Guide, Setting, vector_jacobian
-from .kriging import Kriging, _Kriging, cholesky, noise_variances
+from .kriging import Kriging, KrigingGuide, cholesky, noise_variances
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,10 @@ class Moments(Guidance):
         return _Moments(setting, self)
 
 
-class _Moments(_Kriging):
+class _Moments(KrigingGuide):
     def __init__(self, setting: Setting, options: Moments) -> None:
         super().__init__(setting, options.floor)
         self.options = options
-        self._factors: dict[float, Tensor] = {}
 
     def posterior(self, x: Tensor, sigma: float) -> Tensor:
         clean, pulled = vector_jacobian(self.setting.denoise, x, sigma)
@@ -58,7 +57,7 @@ class _Moments(_Kriging):
         def apply(w: Tensor) -> Tensor:
             return spread(w) @ rows.T + w * self._noise
 
-        factor = self._factor(sigma)
+        factor = self.factor(sigma)
         weights = conjugate_gradients(
             apply,
             self.setting.misfit(clean),
@@ -67,13 +66,6 @@ class _Moments(_Kriging):
             self.options.rtol,
         )
         return clean + spread(weights).view_as(clean)
-
-    def _factor(self, sigma: float) -> Tensor:
-        if sigma not in self._factors:
-            rows = self.setting.observed.rows
-            covariance = rows @ self.setting.law.covariance_times(rows, sigma)
-            self._factors[sigma] = cholesky(covariance + torch.diag(self._noise))
-        return self._factors[sigma]
 
 
 @dataclass(frozen=True)
