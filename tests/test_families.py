@@ -73,6 +73,7 @@ def test_known_functions_differentiate_and_compile() -> None:
     wide = (points + step) * series(points + step) - (points - step) * series(points - step)
     assert np.allclose(slope, wide / (2 * step), rtol=1e-6, atol=1e-6)
     assert f.free_symbols == {x}
+    assert (f**2).diff(x).has(f.diff(x).func)  # two of one name would not compile
     plain = known_function("g", lambda a: a**2)(x)
     assert plain.diff(x).has(sp.Derivative)  # which a declaration refuses
 

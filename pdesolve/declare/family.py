@@ -138,7 +138,8 @@ class Family:
         >>> problem = family.observed({"u": (points, values)}, noise=1e-3)      # doctest: +SKIP
 
         Raises:
-            UndeclaredSymbolError: a name is none of the problem's unknowns, or nothing was observed.
+            UndeclaredSymbolError: a name is none of the problem's unknowns, nothing was observed, or noise
+                is of what was not.
         """
         evolution = self.typical.domain.time is not None
         problem = self.typical if evolution else self.undetermined
@@ -151,6 +152,13 @@ class Family:
                 "Name what was measured.",
             )
         noises = noise if isinstance(noise, Mapping) else dict.fromkeys(observations, noise)
+        if not set(noises) <= set(observations):
+            raise UndeclaredSymbolError(
+                f"Family {self.name!r}, observed(noise=)",
+                f"noise of {', '.join(observations)}",
+                ", ".join(noises),
+                "Name what was observed.",
+            )
         given = [
             Observations(by_name[name], points, values, noises.get(name, 0.0))
             for name, (points, values) in observations.items()

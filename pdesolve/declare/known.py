@@ -37,6 +37,7 @@ class KnownFunction(sp.Function):  # type: ignore[misc]
 
     is_real = True
     _imp_: Callable[..., Any]
+    _derived: dict[int, type[KnownFunction]]
 
     @classmethod
     def eval(cls, *args: sp.Expr) -> None:
@@ -46,8 +47,11 @@ class KnownFunction(sp.Function):  # type: ignore[misc]
         function = type(self)._imp_
         if not isinstance(function, Differentiable):
             raise sp.core.function.ArgumentIndexError(self, argindex)
-        name = f"{type(self).__name__}_{argindex}"
-        return known_function(name, function.differentiated(argindex - 1))(*self.args)
+        derived = type(self)._derived
+        if argindex not in derived:  # one class for each: SymPy takes two of one name for different functions
+            name = f"{type(self).__name__}_{argindex}"
+            derived[argindex] = known_function(name, function.differentiated(argindex - 1))
+        return derived[argindex](*self.args)
 
 
 def known_function(name: str, function: Callable[..., Array]) -> type[KnownFunction]:
@@ -58,7 +62,7 @@ def known_function(name: str, function: Callable[..., Array]) -> type[KnownFunct
             apart, such as the digest of their coefficients, into it.
         function: from one array for each coordinate to an array of values.
     """
-    return type(name, (KnownFunction,), {"_imp_": _Code(function)})
+    return type(name, (KnownFunction,), {"_imp_": _Code(function), "_derived": {}})
 
 
 class _Code:

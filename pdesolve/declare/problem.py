@@ -309,6 +309,8 @@ class Problem:
             [_describe(c, self.domain) for c in self.conditions],
             sorted((str(k), sp.srepr(sp.sympify(v))) for k, v in self.parameters.items()),
         ]
+        if self.priors:
+            described.append({name: law.describe() for name, law in self.priors.items()})
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     def replace(self, **changes: Any) -> Problem:

@@ -27,7 +27,9 @@ def interpolation(
     ]
     matrix = tables[0]
     for table in tables[1:]:
-        matrix = (matrix[:, :, None] * table[:, None, :]).reshape(len(points), -1)
+        matrix = (matrix[:, :, None] * table[:, None, :]).reshape(
+            len(points), matrix.shape[1] * table.shape[1]
+        )
     return matrix
 
 

@@ -142,6 +142,8 @@ class WeakForm:
         problem = self.problem
         if problem.unknown_parameters or any(problem.of_type(Observations)):
             raise UnsupportedFormError("it does not identify unknown parameters from observations")
+        if problem.coefficients:
+            raise UnsupportedFormError("it does not find unknown coefficients")
         if any(problem.of_type(Periodic)):
             raise UnsupportedFormError(
                 "periodic conditions are not imposed on its meshes; the spectral backend has them"

@@ -109,6 +109,8 @@ class Spectral(Backend):
             return [f"it covers up to three space dimensions, not {len(space)}"]
         if problem.unknown_parameters or any(problem.of_type(Observations)):
             return ["it does not identify unknown parameters from observations"]
+        if problem.coefficients:
+            return ["it does not find unknown coefficients"]
         return _method_for(problem).reasons(problem)
 
     def start(self, problem: Problem, context: Context) -> Any:

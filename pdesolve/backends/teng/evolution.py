@@ -103,6 +103,8 @@ def reasons(problem: Problem) -> list[str]:
         return ["its points are a grid, which four and more dimensions make too large"]
     if problem.unknown_parameters:
         return ["it does not identify unknown parameters"]
+    if problem.coefficients:
+        return ["it does not find unknown coefficients"]
     others = {type(c).__name__ for c in problem.conditions if not isinstance(c, _KNOWN)}
     if others:
         return [f"a step in time cannot impose {', '.join(sorted(others))}"]

@@ -53,6 +53,7 @@ def _best(levels: list[Tensor], given: Tensor | None) -> tuple[Tensor, Tensor]:
     coarse, middle, fine = levels
     first, second = middle - coarse, fine - middle
     size = _norms(fine) if given is None else given
+    size = torch.where(size == 0, torch.ones_like(size), size)  # no source, and no solution
     plain = _norms(second) / size
     extrapolated = fine + second / 3
     change = _norms(extrapolated - (middle + first / 3)) / size
