@@ -25,7 +25,7 @@ class Posterior:
     spread: Array
     draws: Array
     problem: Any = field(default=None, metadata={"transient": True})
-    rng: Any = field(default=None, metadata={"transient": True})
+    context: Any = field(default=None, metadata={"transient": True})
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class GPOracle(Backend):
     capabilities: ClassVar[Capabilities] = Capabilities(
         gives_uncertainty=True, stochastic=True, dtypes=("float64",)
     )
+    citations: ClassVar[tuple[str, ...]] = (
+        "C. E. Rasmussen, C. K. I. Williams: Gaussian Processes for Machine Learning. MIT Press, 2006.",
+    )
 
     def __post_init__(self) -> None:
         self.require_count("points", least=8)
@@ -80,7 +83,7 @@ class GPOracle(Backend):
 
     def start(self, problem: Problem, context: Context) -> Posterior:
         zero = np.zeros((len(problem.unknowns), *(self.points,) * len(problem.coordinates)))
-        return Posterior(zero, zero, zero[None], problem, context.rng())
+        return Posterior(zero, zero, zero[None], problem, context)
 
     def advance(self, state: Posterior) -> Progress:
         """All of it: one factorisation."""
@@ -106,17 +109,19 @@ class GPOracle(Backend):
             return np.asarray(h.T @ scipy.linalg.cho_solve(solve, innovation))
 
         best = gained(y)
-        start = state.rng.standard_normal((modes, self.samples))
+        rng = state.context.rng()
+        start = rng.standard_normal((modes, self.samples))
         drawn = start + gained(
-            y[:, None] - h @ start - s[:, None] * state.rng.standard_normal((len(y), self.samples))
+            y[:, None] - h @ start - s[:, None] * rng.standard_normal((len(y), self.samples))
         )
-        flat = factor.reshape(modes, -1)
+        order = [law.names.index(name) for name in problem.unknown_names]
+        prior, flat = law.mean[order], factor[:, order].reshape(modes, -1)
         whitened = scipy.linalg.solve_triangular(solve[0], h, lower=True) @ flat
-        shape = law.mean.shape
-        state.mean = law.mean + (best @ flat).reshape(shape)
+        shape = prior.shape
+        state.mean = prior + (best @ flat).reshape(shape)
         variance = (flat**2).sum(axis=0) - (whitened**2).sum(axis=0)
         state.spread = np.sqrt(np.maximum(variance, 0)).reshape(shape)
-        state.draws = law.mean + (drawn.T @ flat).reshape(-1, *shape)
+        state.draws = prior + (drawn.T @ flat).reshape(-1, *shape)
         misfit = float(np.sqrt(np.mean((y - h @ best) ** 2))) if len(y) else 0.0
         return Progress(misfit, 1.0, Status.COMPLETED, f"{len(y)} observations of {modes} modes")
 

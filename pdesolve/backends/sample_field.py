@@ -56,7 +56,7 @@ class SampleField(Field):
         return np.stack([flat[:, k] @ rows[k].T for k in range(count)], axis=-1)
 
     def arrays(self) -> dict[str, Array]:
-        periods = np.array([np.nan if p is None else p for p in self.periods])
+        periods = np.array([p or 0.0 for p in self.periods])  # zero: not periodic
         named = {"mean": self.mean, "spread": self.spread, "draws": self.draws, "periods": periods}
         return {
             **named,
@@ -66,7 +66,7 @@ class SampleField(Field):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> SampleField:
-        periods = [None if np.isnan(p) else float(p) for p in arrays["periods"]]
+        periods = [float(p) or None for p in arrays["periods"]]
         axes = [arrays[f"axis {i}"] for i in range(len(periods))]
         degrees = [int(d) for d in arrays["degrees"]]
         return cls(axes, periods, arrays["mean"], arrays["spread"], arrays["draws"], degrees)

@@ -28,12 +28,22 @@ from .conditions import (
     Robin,
     Value,
 )
-from .domain import Domain
+from .distributions import (
+    Distribution,
+    GaussianField,
+    LogNormal,
+    LogUniform,
+    RandomSines,
+    TwoPhase,
+    Uniform,
+)
+from .domain import Box, Domain
 from .errors import DeclarationError, SerializationError
 from .problem import Problem
 from .reference import Reference
 from .regions.reading import region_from_json
 from .regions.region import Axis
+from .symbols import coordinates
 from .trees import (
     Tree,
     chosen,
@@ -48,7 +58,7 @@ from .trees import (
 )
 
 SCHEMA = "pdesolve.problem"
-VERSION = 2
+VERSION = 3
 
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
@@ -77,6 +87,9 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
             [name, [expression_to_json(u) for u in members]] for name, members in problem.vectors.items()
         ],
         "allow_ill_posed": problem.allow_ill_posed,
+        "family": problem.family,
+        "inputs": [[name, expression_to_json(e)] for name, e in problem.inputs.items()],
+        "priors": [[name, _write_law(law)] for name, law in problem.priors.items()],
     }
 
 
@@ -125,6 +138,9 @@ def _read_problem(content: dict[str, Any]) -> Problem:
             for name, members in listed(content["vectors"])
         },
         allow_ill_posed=flag(content["allow_ill_posed"]),
+        family=text(content["family"]),
+        inputs={text(name): read(tree) for name, tree in listed(content["inputs"])},
+        priors={text(name): _read_law(law) for name, law in listed(content["priors"])},
     )
 
 
@@ -272,6 +288,40 @@ def _read_reference(content: Any) -> Reference | None:
         )
     expressions = tuple(expression_from_json(tree) for tree in listed(content["expressions"]))
     return Reference(expressions=expressions, error=error, description=description)
+
+
+# -- random fields -------------------------------------------------------------------------------------
+
+
+def _write_law(law: Distribution) -> dict[str, Any]:
+    if LAWS.get(type(law).__name__) is not type(law):
+        raise SerializationError(
+            "Problem.priors", f"one of {', '.join(LAWS)}", type(law).__name__, "Others cannot be stored."
+        )
+    return law.describe()
+
+
+def _read_law(content: Any) -> Distribution:
+    if type(content) is not dict:
+        raise refused("a random field", repr(content)[:80])
+    kind: type[Distribution] = chosen(LAWS, content.get("kind"), "a kind of random field")
+    return kind(**{name: _read_option(v) for name, v in content.items() if name != "kind"})
+
+
+def _read_option(value: Any) -> Any:
+    """A number or word, the box of a field, or the field that another one is made of."""
+    if isinstance(value, dict):
+        return _read_law(value)
+    if isinstance(value, list):
+        return Box(*((coordinates(text(name)), finite(a), finite(b)) for name, a, b in map(listed, value)))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise refused("a finite number", repr(value))
+    return value
+
+
+LAWS: dict[str, type[Distribution]] = {
+    kind.__name__: kind for kind in (GaussianField, LogNormal, LogUniform, RandomSines, TwoPhase, Uniform)
+}
 
 
 # -- small pieces --------------------------------------------------------------------------------------

@@ -202,8 +202,55 @@ def test_observed_members_go_through_json(steady, evolution):
         back = problem_from_json(json.loads(json.dumps(problem_to_json(problem))))
         assert back.unknowns == problem.unknowns and back.coefficients == problem.coefficients
         assert back.equations == problem.equations
-        # Random fields are not written: all but the priors is the same.
-        assert back.digest == problem.replace(priors={}).digest
+        assert back.family == problem.family and back.digest == problem.digest
+        laws, again = ({k: law.describe() for k, law in p.priors.items()} for p in (problem, back))
+        assert laws == again
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        pde.GaussianField(SQUARE, sigma=7**1.5, modes=5, boundary="neumann", zero_mean=True),
+        pde.TwoPhase(pde.GaussianField(SQUARE), above=1.0, below=0.1),
+        pde.LogNormal(pde.GaussianField(pde.Box((x, -1, 2), (y, 0, sp.pi)))),
+        pde.RandomSines(pde.Interval(x, 0, 64)),
+        pde.Uniform(1, 2),
+        pde.LogUniform(0.1, 10.0),
+    ],
+)
+def test_priors_go_through_json(law):
+    problem = darcy(pde.coefficient("a", x, y), priors={"a": law})
+    (back,) = problem_from_json(json.loads(json.dumps(problem_to_json(problem)))).priors.values()
+    assert type(back) is type(law) and back.describe() == law.describe()
+    if law.is_field:
+        axes = [np.linspace(0.1, 0.9, 3)] * (1 if isinstance(law, pde.RandomSines) else 2)
+        drawn, again = (f.values(np.random.default_rng(0), axes) for f in (law, back))
+        assert np.allclose(drawn, again, rtol=1e-12)
+
+
+def test_priors_of_ones_own_are_not_written():
+    class Constant(pde.Uniform):
+        pass
+
+    with pytest.raises(SerializationError, match="one of GaussianField"):
+        problem_to_json(darcy(pde.coefficient("a", x, y), priors={"a": Constant(0, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "Constant"}, "kind of random field"),
+        ({"sigma": -1.0}, "positive"),
+        ({"sigma": "big"}, "TypeError"),
+        ({"domain": [["x", 0.0]]}, "ValueError"),
+        ({"extra": 1}, "TypeError"),
+    ],
+)
+def test_damaged_priors_are_refused(steady, change, words):
+    content = problem_to_json(steady.undetermined)
+    content["priors"][0][1].update(change)
+    with pytest.raises(SerializationError, match=words):
+        problem_from_json(content)
 
 
 def test_coefficients_are_not_unknowns_after_reading():

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...declare import Dirichlet, Observations, Problem
 from ...declare.domain import Array
-from ..program import lower
+from ..program import LoweringError, lower
 
 
 class EllipticForm:
@@ -70,7 +70,10 @@ class EllipticForm:
         plain = dict(zip(problem.coefficients, names, strict=True))
         arguments = [*problem.coordinates, *names]
         self.is_affine = not any(e.has(*plain) for e in expressions[:-1]) and _is_affine(source, plain)
-        self._function = lower(arguments, [e.xreplace(plain) for e in expressions], "torch")
+        try:
+            self._function = lower(arguments, [e.xreplace(plain) for e in expressions], "torch")
+        except LoweringError as error:
+            raise ValueError("finite volumes are for coefficients of elementary functions") from error
 
     def _boundary_data(self) -> list[tuple[int, int, Callable[..., Any]]]:
         """(axis, side, values) of each face."""
