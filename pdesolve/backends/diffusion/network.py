@@ -93,8 +93,8 @@ class DenoisingUNet(nn.Module):
         self.up = nn.ModuleList(
             Block(n + size, size, level, periodic) for n, size in zip([back[0], *back], back, strict=False)
         )
-        self.norm = nn.GroupNorm(width // GROUP, width)
-        self.last = Convolution(width, channels_out * patch**2, periodic)
+        self.norm = nn.GroupNorm(sizes[0] // GROUP, sizes[0])
+        self.last = Convolution(sizes[0], channels_out * patch**2, periodic)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
