@@ -25,7 +25,7 @@ from .guidance import DDS, DPS, Guidance, Kriging, Moments, Particles, PiGDM, Pu
 from .guidance.guidance import Residual
 from .law import GaussianLaw
 from .observing import observed
-from .samplers import SAMPLERS, DPMSolver, Sampler, Trajectory
+from .samplers import SAMPLERS, DPMSolver, GaussianExponential, Sampler, Trajectory
 
 PRIORS = Path(__file__).parent / "priors"
 """Priors that come with the package, one for each family."""
@@ -41,6 +41,7 @@ class Sampling:
 
     trajectory: Trajectory
     estimate: Tensor
+    sampler: Any = field(metadata={"transient": True})
     guide: Any = field(metadata={"transient": True})
     encoding: Any = field(metadata={"transient": True})
     channels: Any = field(metadata={"transient": True})
@@ -211,17 +212,21 @@ class DiffusionPDE(Trainable):
             below = self.eliminate
             setting.solved = lambda z, sigma: system.solved(z) if sigma < below else z
         channels = [encoding.names.index(name) for name in problem.unknown_names]
-        trajectory = self.sampler.begin(
+        sampler = self.sampler
+        if isinstance(sampler, GaussianExponential) and sampler.filter is None:
+            sampler = sampler.with_filter(lambda x, f: law.function(x.flatten(1), f).view_as(x))
+        trajectory = sampler.begin(
             (self.samples, *encoding.shape), context.generator(0), torch.float64, context.device
         )
         estimate = law.mean.view(1, *encoding.shape).repeat(self.samples, *[1] * len(encoding.shape))
-        return Sampling(trajectory, estimate, self.guidance.begin(setting), encoding, channels)
+        return Sampling(trajectory, estimate, sampler, self.guidance.begin(setting), encoding, channels)
 
     def advance(self, state: Sampling) -> Progress:
         """One step of the sampler."""
-        state.estimate = state.guide.step(self.sampler, state.trajectory)
+        state.estimate = state.guide.step(state.sampler, state.trajectory)
         done = state.trajectory.index / self.sampler.steps
-        misfit = float(state.guide.setting.misfit(state.estimate).square().mean().sqrt() / DEVIATION)
+        left = state.guide.setting.misfit(state.estimate)
+        misfit = float(left.square().mean().sqrt() / DEVIATION) if left.numel() else 0.0
         status = Status.COMPLETED if done >= 1 else None
         said = f"{self.samples} samples, misfit {misfit:.1e} of the fields' deviation"
         return Progress(misfit, done, status, said if status is None else f"{said}; {self.describe(state)}")

@@ -41,7 +41,7 @@ class _DPS(Guide):
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             clean = self.setting.denoise(leaf, sigma)
-            misfit = self.setting.misfit(clean).square().mean(dim=1).sum() / 2
+            misfit = self.setting.misfit(clean).square().sum() / (2 * max(1, len(self.setting.observed)))
             (gradient,) = torch.autograd.grad(misfit, leaf)
         return clean.detach() - sigma**2 * self.weight * gradient
 
@@ -105,7 +105,9 @@ class _Published(Guide):
             if late and self.setting.residual is not None and self.options.residual:
                 left = self.setting.residual(clean)
                 objective = objective + self.options.residual * (left.norm(dim=1) / left.shape[1]).sum()
-            (gradient,) = torch.autograd.grad(objective, x)
+            gradient = torch.zeros_like(x)
+            if objective.requires_grad:
+                (gradient,) = torch.autograd.grad(objective, x)
         run.x = moved.detach() - gradient
         run.index += 1
         return run.x if end == 0 else clean.detach()
@@ -113,7 +115,8 @@ class _Published(Guide):
     def _misfits(self, clean: Tensor) -> Tensor:
         """Norms of each channel's misfit, summed over channels and samples."""
         misfit = self.setting.misfit(clean)
-        return torch.stack([misfit[:, own].norm(dim=1).sum() for own in self._channels]).sum()
+        norms = [misfit[:, own].norm(dim=1).sum() for own in self._channels]
+        return torch.stack(norms).sum() if norms else misfit.new_zeros(())
 
 
 __all__ = ["DPS", "PublishedRule"]
