@@ -184,6 +184,9 @@ class DiffusionPDE(Trainable):
         if problem.family != card.family["family"]:
             return [f"its prior is of the family {card.family['family']!r}, not {problem.family!r}"]
         reasons = []
+        laws = {name: law.describe() for name, law in problem.priors.items()}
+        if laws and laws != card.family["inputs"]:
+            reasons.append("its prior is of members that were drawn from other random fields")
         own = {str(key): float(value) for key, value in problem.parameters.items()}
         different = [f"{k} = {own.get(k)}, not {v}" for k, v in card.parameters.items() if own.get(k) != v]
         if different:

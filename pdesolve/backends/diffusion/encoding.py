@@ -138,8 +138,10 @@ def images(family: Family, data: Dataset) -> Array:
     """The members of a data set as (n, channels, *grid).
 
     Raises:
-        ValueError: an evolution in more than one space dimension.
+        ValueError: an image in other than two dimensions, of space, or of space and time.
     """
+    if data.times is None and len(data.coordinates) != 2:
+        raise ValueError("a steady problem in other than two space dimensions is no image")
     if data.times is None:
         return np.stack(
             [
