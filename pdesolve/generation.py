@@ -23,7 +23,7 @@ from .driver import solve
 from .progress import ProgressBar
 from .residual.fourier.ensemble import evolve
 from .residual.fourier.evolution import Evolution, InitialData
-from .residual.stencil import EllipticForm, converged
+from .residual.stencil import EllipticForm, Stencil, converged
 from .solution.output import check_writable
 
 SIDE_BY_SIDE = 1e-6
@@ -34,6 +34,10 @@ PART = 64 << 20
 """Bytes of solutions that are computed before they are written."""
 TOGETHER = 32
 """Members whose elliptic equations are solved at a time: their finest nodes stay near the processor."""
+
+
+COARSE = 9
+"""Nodes on an axis, on which a family is tried."""
 
 
 class GenerateError(PDESolveError):
@@ -260,13 +264,20 @@ def _inputs(
 
 
 def _shared_form(family: Family) -> EllipticForm | None:
-    """The form that all members share, where they differ in their coefficients and sources alone."""
+    """The form that all members share, where they differ in their coefficients and sources alone.
+
+    None as well where their operator is not definite, which conjugate gradients need.
+    """
     if family.numbers or family.typical.domain.time is not None:
         return None
     try:
-        return EllipticForm(family.undetermined)
-    except (DeclarationError, ValueError):
+        form = EllipticForm(family.undetermined)
+        stencil = Stencil(form, COARSE)
+        values = family.values(0, stencil.axes)
+        stencil.solve({key: torch.from_numpy(field)[None] for key, field in values.items()})
+    except (DeclarationError, ValueError, ArithmeticError):
         return None
+    return form
 
 
 def _elliptic(

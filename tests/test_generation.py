@@ -118,13 +118,71 @@ def test_progress_counts_members(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "3 of 3 members" in capsys.readouterr().err
 
 
-def test_steady_members_are_solved_one_by_one(tmp_path: Path) -> None:
+# -- linear elliptic equations -----------------------------------------------------------------------
+
+
+def test_steady_members_have_the_layout_of_one_time(tmp_path: Path) -> None:
     family = pde.family("poisson-random")
     data = pde.generate(family, 2, tmp_path / "p.h5", points=9, rtol=1e-2, progress=False)
     assert data.values.shape == (2, 1, 1, 9, 9) and data.times is None and set(data.fields) == {"a"}
     assert np.allclose(data.values[..., 0, :], 0, atol=1e-9)  # u = 0 on the boundary
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["nu"].shape == (2, 9, 9) and file["tensor"].shape == (2, 1, 9, 9)
+
+
+@pytest.mark.parametrize("name", ["poisson-random", "darcy-random-continuous"])
+def test_elliptic_members_meet_their_error_against_finite_elements(name: str, tmp_path: Path) -> None:
+    variant = {"variant": "continuous"} if name.startswith("darcy") else {}
+    family = pde.family(name.removesuffix("-continuous"), **variant)
+    data = pde.generate(
+        family, 3, tmp_path / "d.h5", seed=2, points=9, rtol=1e-4, dtype="float64", progress=False
+    )
+    assert data.errors is not None and data.errors.shape == (3,) and 0 < data.errors.max() <= 1e-4
+    points = np.stack([g.ravel() for g in np.meshgrid(*data.coordinates, indexing="ij")], axis=1)
+    member = family.sample((2, 1))
+    exact = pde.solve(member.replace(reference=None), "fem", rtol=2e-4, progress=False)(points)[:, 0]
+    assert np.linalg.norm(data.values[1].ravel() - exact) < 4e-4 * np.linalg.norm(exact)
+    field = sp.lambdify(member.coordinates, member.inputs["a"], ["numpy"])(*points.T)
+    assert np.allclose(data.fields["a"][1].ravel(), field, rtol=1e-12)
+
+
+def test_elliptic_members_do_not_depend_on_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on how many are solved together, up to the tolerance, nor on where a run was cut."""
+    from pdesolve import generation
+
+    options: dict[str, object] = {"points": 9, "rtol": 1e-3, "dtype": "float64", "progress": False}
+    family = pde.family("darcy-random", variant="continuous")
+    whole = pde.generate(family, 6, tmp_path / "whole.h5", **options)  # type: ignore[arg-type]
+    pde.generate(family, 2, tmp_path / "cut.h5", **options)  # type: ignore[arg-type]
+    longer = pde.generate(family, 6, tmp_path / "cut.h5", **options)  # type: ignore[arg-type]
+    assert len(longer) == 6 and np.array_equal(longer.fields["a"], whole.fields["a"])
+    monkeypatch.setattr(generation, "TOGETHER", 1)
+    alone = pde.generate(family, 6, tmp_path / "alone.h5", **options)  # type: ignore[arg-type]
+    for other in (longer, alone):
+        wrong = np.linalg.norm((other.values - whole.values).reshape(6, -1), axis=1)
+        assert np.all(wrong < 2e-3 * np.linalg.norm(whole.values.reshape(6, -1), axis=1))
+
+
+def test_beyond_resonance_members_are_solved_one_by_one(tmp_path: Path) -> None:
+    family = pde.family("helmholtz-random", k=5)
+    data = pde.generate(family, 1, tmp_path / "h.h5", points=9, rtol=1e-2, dtype="float64", progress=False)
+    inner, field = data.values[0, 0, 0], data.fields["a"][0]
+    # Projected on the first sine: (k² - 2π²) times that of u is that of a.
+    sine = np.sin(np.pi * np.linspace(0, 1, 9))
+    u1, a1 = (sine @ values @ sine for values in (inner, field))
+    assert (25 - 2 * np.pi**2) * u1 == pytest.approx(a1, rel=0.1, abs=0.05 * np.abs(field).max())
+
+
+def test_elliptic_members_that_are_not_solved_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pdesolve.residual.stencil import levels
+
+    monkeypatch.setattr(levels, "FINEST", 40)
+    with pytest.raises(GenerateError, match="members 0 to 1 of seed 0"):
+        pde.generate(pde.family("poisson-random"), 2, tmp_path / "p.h5", points=9, rtol=1e-9, progress=False)
 
 
 def test_published_files_are_read(tmp_path: Path) -> None:
