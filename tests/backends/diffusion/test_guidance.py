@@ -11,6 +11,7 @@ from pdesolve.backends.base import BackendOptionError
 from pdesolve.backends.diffusion.guidance import (
     DDS,
     DPS,
+    Event,
     Kriging,
     Moments,
     Particles,
@@ -227,6 +228,50 @@ def test_particles_know_the_evidence():
     assert float(bias.abs().max()) < 0.4
     with pytest.raises(BackendOptionError, match="an estimate of log p"):
         Particles(inner=PiGDM()).begin(SMOOTH.setting)
+
+
+# -- events ----------------------------------------------------------------------------------------------
+
+WEIGHT, THRESHOLD = normal(N, seed=8), -0.8
+
+
+def exceeds(z):
+    return z.flatten(1) @ WEIGHT - THRESHOLD
+
+
+def log_probability(x=None, sigma=math.inf):
+    """log P(C > 0 | y), and given x = x₀ + σ ε."""
+    mean, covariance = SMOOTH.posterior(x, sigma)
+    return torch.special.log_ndtr((mean @ WEIGHT - THRESHOLD) / (WEIGHT @ covariance @ WEIGHT).sqrt())
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 10.0])
+def test_linear_events_are_exact_on_gaussian_priors(sigma):
+    x, step = (1 + sigma) * normal(2, *SHAPE, seed=6), 1e-4
+    guided, plain, reward = Event(exceeds).begin(SMOOTH.setting).twisted(x, sigma)
+    assert torch.allclose(plain.flatten(1), SMOOTH.posterior(x, sigma)[0], atol=1e-6 * (1 + sigma))
+    assert torch.allclose(reward, log_probability(x, sigma), rtol=1e-4)
+    gradient = torch.zeros_like(x)
+    for place in np.ndindex(*SHAPE):
+        shift = torch.zeros(SHAPE).double()
+        shift[place] = step
+        up, down = (log_probability(x + s * shift, sigma) for s in (1, -1))
+        gradient[(slice(None), *place)] = (up - down) / (2 * step)
+    assert torch.allclose(guided - plain, sigma**2 * gradient, atol=1e-4 * (1 + sigma))
+
+
+def test_particles_know_the_probability_of_an_event():
+    """The probability is 0.022; what is wrong of its logarithm falls with the steps."""
+    wrong = []
+    for steps in (50, 200):
+        sampler = DPMSolver(steps=steps)
+        guide = Particles(inner=Event(exceeds)).begin(SMOOTH.setting)
+        run = sampler.begin((300, *SHAPE), seeded(2), torch.float64)
+        while run.index < sampler.steps:
+            guide.step(sampler, run)
+        wrong.append(abs(guide.log_evidence - float(log_probability())))
+        assert float((exceeds(run.x) > 0).double().mean()) > 0.95
+    assert wrong[1] < 0.25 and wrong[1] < 0.5 * wrong[0]
 
 
 # -- the published rule ----------------------------------------------------------------------------------
