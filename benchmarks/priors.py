@@ -6,7 +6,7 @@
 What this does for one family is also
 
     pdesolve generate darcy-random -n 8000 --points 32 --rtol 2e-2 --out darcy.h5
-    pdesolve train darcy-random --backend diffusion --data darcy.h5 --budget 900 --out darcy.safetensors
+    pdesolve train darcy-random --backend diffusion --data darcy.h5 --budget 1000 --out darcy.safetensors
 
 Members come from seed 0 of each family; the last twentieth chooses the state that is kept.
 """
@@ -35,9 +35,9 @@ class Recipe:
 
 
 RECIPES = {
-    "poisson-random": Recipe(10_000, 1e-4, 240.0),
-    "helmholtz-random": Recipe(10_000, 1e-4, 240.0),
-    "darcy-random": Recipe(8_000, 2e-2, 900.0),
+    "poisson-random": Recipe(10_000, 1e-4, 120.0),
+    "helmholtz-random": Recipe(10_000, 1e-4, 120.0),
+    "darcy-random": Recipe(8_000, 2e-2, 1_000.0),
     "burgers-random": Recipe(8_000, 1e-4, 1_000.0, 64, 64, DiffusionPDE(width=32)),
 }
 

@@ -26,6 +26,8 @@ class Moments(Guidance):
     Args:
         iterations: of conjugate gradients, at most. Too few are worse than none.
         rtol: at which they end, relative to the misfit.
+        blend: share of the Gaussian law's covariance in V. The derivative of a network is neither symmetric
+            nor positive: with 0 some samples diverge where the data are not Gaussian.
         floor: as of `Kriging`.
 
     Source: Rozet, Andry, Lanusse & Louppe, NeurIPS 2024 (arXiv 2405.13712), equations (8), (11) and
@@ -34,6 +36,7 @@ class Moments(Guidance):
 
     iterations: int = 10
     rtol: float = 1e-3
+    blend: float = 0.2
     floor: float = 1e-4
 
     name: ClassVar[str] = "moments"
@@ -51,8 +54,12 @@ class _Moments(KrigingGuide):
         clean, pulled = vector_jacobian(self.setting.denoise, x, sigma)
         rows = self.setting.observed.rows
 
+        known = self.setting.law.covariance_times(rows, sigma).T
+        share = self.options.blend
+
         def spread(w: Tensor) -> Tensor:
-            return sigma**2 * pulled((w @ rows).view_as(clean)).flatten(1)
+            learned = sigma**2 * pulled((w @ rows).view_as(clean)).flatten(1)
+            return (1 - share) * learned + share * (w @ known)
 
         def apply(w: Tensor) -> Tensor:
             return spread(w) @ rows.T + w * self._noise
