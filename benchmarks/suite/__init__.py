@@ -14,6 +14,7 @@ from .executors import Processes, connect
 from .isolation import Limits, run_isolated
 from .job import Job, JobError
 from .merge import MergeError, merge
+from .report import write_report
 from .store import Store
 from .suites import SUITES, suite
 from .sweep import Ended, remaining, sweep
@@ -35,4 +36,5 @@ __all__ = [
     "run_job",
     "suite",
     "sweep",
+    "write_report",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOST = 1
 EXECUTORS = ("processes",)
+WITH_PAPERS = ("papers", "full")
 
 
 class BenchOptionError(PDESolveError):
@@ -156,11 +157,14 @@ def report(store: Store, request: BenchRequest, output: Output, lost: int, total
     """Write the report; say what the jobs came to."""
     from collections import Counter
 
+    from ..benchmarks.suite import write_report
+
     rows = store.rows()
     outcomes = Counter(row["outcome"] for row in rows)
-    files: list[Path] = []
+    files: list[Path] = write_report(store, papers=request.suite in WITH_PAPERS)
     words = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     output.console.print(f"{len(rows)} results: {words}", markup=False, highlight=False, soft_wrap=True)
+    output.console.print(f"Report: {files[0]}", markup=False, highlight=False, soft_wrap=True)
     if lost:
         output.note(f"{lost} of {total} jobs were lost with their workers. {how_to_go_on(request)}")
     output.result(

@@ -1,0 +1,59 @@
+"""Work-precision diagrams as PNG."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .summary import Case, Series
+
+COLOURS = ("#1f6fb4", "#d1495b", "#2e8b57", "#8e5bb0", "#c77d0a", "#0f8b8d", "#7a5c3e", "#c2569b", "#56606b")
+"""Of the series of a case, in order; the page uses the same."""
+
+DASHES = {"classical": "solid", "method": "solid", "peer": "dashed"}
+
+
+def file_name(case: str) -> str:
+    """A case's name as part of a file name."""
+    return re.sub(r"[^\w.-]+", "-", case).strip("-")
+
+
+def colour(case: Case, series: Series) -> str:
+    return COLOURS[case.series.index(series) % len(COLOURS)]
+
+
+def draw(case: Case, file: Path) -> Path:
+    """Error against seconds, both logarithmic, one line for each seed; written to ``file``."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    several = len({series.machine for series in case.series}) > 1
+    for series in case.series:
+        name = f"{series.label}, {series.machine}" if several else series.label
+        for number, (_, line) in enumerate(series.traces()):
+            axes.plot(
+                [seconds for seconds, _ in line],
+                [error for _, error in line],
+                color=colour(case, series),
+                linestyle=DASHES[series.kind],
+                marker="s" if series.kind == "classical" else "o",
+                markersize=4 if len(line) < 8 else 2,
+                linewidth=1.4,
+                alpha=0.85,
+                label=None if number else name,
+            )
+    if case.reference_error > 0:
+        axes.axhline(
+            case.reference_error, color="0.6", linewidth=0.8, linestyle=":", label="reference's error"
+        )
+    if any(series.traces() for series in case.series):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.legend(fontsize=8)
+    axes.set_xlabel("seconds (set-up, data and training)")
+    axes.set_ylabel("relative L2 error")
+    axes.set_title(case.name)
+    axes.grid(True, which="major", color="0.9")
+    figure.savefig(file, dpi=130)
+    return file
