@@ -83,7 +83,7 @@ class Run:
         self.state = self.method.start(self.problem, context)
         if content is not None:
             self._restore(content)
-        self.seconds_setup += time.perf_counter() - begin
+        self.seconds_setup += time.perf_counter() - begin - self.method.uncounted(self.state)
 
     def compare_with(self, reference: ResolvedReference | None) -> None:
         """Evaluate the reference once, at the points of the default grid that lie in the domain."""

@@ -479,7 +479,18 @@ def test_backends() -> None:
     result = run("backends", "--json")
     assert result.exit_code == 0, result.output
     rows = {row["name"]: row for row in last_line(result.stdout)["backends"]}
-    assert set(rows) == {"deeponet", "fem", "fno", "gp", "gp-hm", "pinn", "spectral", "teng", "unet"}
+    assert set(rows) == {
+        "deeponet",
+        "deepxde",
+        "fem",
+        "fno",
+        "gp",
+        "gp-hm",
+        "pinn",
+        "spectral",
+        "teng",
+        "unet",
+    }
     assert rows["pinn"]["capabilities"]["stochastic"] is True
     assert "spectral" in run("backends").stdout
 

@@ -180,6 +180,14 @@ class Backend(ABC):
         """What is suspicious about the run, with remedies; asked for once, at the end."""
         return []
 
+    def uncounted(self, state: Any) -> float:
+        """Seconds of `start` that are no work on the problem, and are taken off the clock.
+
+        For a method in a process of its own: starting that, and importing what runs there, as our own
+        imports are not counted either.
+        """
+        return 0.0
+
     def error_estimate(self, state: Any) -> float | None:
         """The method's own estimate of its relative error, where it has one."""
         return None

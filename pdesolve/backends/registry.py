@@ -11,6 +11,7 @@ from .base import Backend, BackendOptionError
 
 BACKENDS = {
     "deeponet": "pdesolve.backends.operators:DeepONet",
+    "deepxde": "pdesolve.backends.deepxde:DeepXDE",
     "fem": "pdesolve.backends.fem:FEM",
     "fno": "pdesolve.backends.operators:FNO",
     "gp": "pdesolve.backends.gp:GP",
