@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pdesolve
+from pdesolve.backends.base import Backend
 from pdesolve.declare import PDESolveError, Problem
 
 
@@ -96,6 +97,19 @@ class Job:
             raise JobError(
                 "a job", "the JSON of one", str(error), "Write it with Job.canonical()."
             ) from error
+
+    def method(self) -> Backend:
+        """The backend with its options; objects among them as their ``kind`` and options.
+
+        Raises:
+            PDESolveError: there is no such backend or option, or a value makes no sense.
+        """
+        from pdesolve.backends.registry import make_backend, option_names
+
+        unknown = set(self.options) - set(option_names(self.backend))
+        if unknown:
+            make_backend(self.backend, **dict.fromkeys(unknown))  # says which there are
+        return make_backend(self.backend).with_options(json.loads(json.dumps(dict(self.options))))
 
     def declare(self) -> Problem:
         """The problem.

@@ -90,8 +90,11 @@ def matrix(
             able = [b for b in CLASSICAL if not make_backend(b).supports(declared)]
             asked = [(b, {}) for b in able[:1]] + asked
         for backend, options in asked:
-            make_backend(backend, **options)  # refuses what it does not know, before any work
-            jobs += _of_backend(name, parameters, backend, options, seeds, budgets)
+            method = Job(name, backend, options=options).method()  # refuses what it does not know
+            if method.supports(declared):  # one row says why
+                jobs.append(Job(name, backend, parameters, options, 0, max(budgets)))
+            else:
+                jobs += _of_backend(name, parameters, backend, options, seeds, budgets)
     return jobs
 
 

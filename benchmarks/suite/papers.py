@@ -186,18 +186,18 @@ def _comparison(paper: Paper, case: Case | None) -> Comparison:
 
     return Comparison(
         paper,
-        text(paper.faithful),
+        _measured(case, "faithful") or text(paper.faithful),
         _measured(case, "fast") or text(paper.fast),
         _measured(case, "classical") or text(paper.classical),
     )
 
 
 def _measured(case: Case | None, label: str) -> str | None:
-    """The least error of a series in this sweep and its time: of the classical ones, or of that label."""
+    """The least error in this sweep and its time: of the classical series, or of labels that end so."""
     rows = [
         row
         for series in (case.series if case else ())
-        if label in (series.label, series.kind)
+        if series.kind == label or series.label.endswith(f", {label}")
         for row in series.rows
         if points(row)
     ]

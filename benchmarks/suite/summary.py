@@ -227,7 +227,11 @@ def _flags(rows: Sequence[Row]) -> list[str]:
 
 
 def _outcome(row: Row) -> str:
-    return str(row["outcome"]) if row["outcome"] == DONE else f"{row['outcome']}: {row.get('reason', '')}"
+    if row["outcome"] != DONE:
+        return f"{row['outcome']}: {row.get('reason', '')}"
+    if row.get("reference") and not points(row):
+        return f"no error: {row.get('status')}, {row.get('message')}"
+    return DONE
 
 
 def _variant(row: Row) -> tuple[str, str]:

@@ -8,13 +8,12 @@ import math
 from collections.abc import Mapping
 
 from pdesolve.backends.base import Backend
-from pdesolve.backends.registry import backend_class, make_backend
 from pdesolve.declare import Problem
 from pdesolve.driver import UnsupportedProblemError, solve
 from pdesolve.solution import Solution, Status
 
 from .checks import reference_residual
-from .job import Job, thawed
+from .job import Job
 from .outcome import DONE, FAILED, OUT_OF_MEMORY, UNSUPPORTED
 from .place import this_machine
 from .store import Row
@@ -113,9 +112,8 @@ def _prepare(job: Job) -> tuple[Backend, dict[str, float] | None]:
     """The backend with its options; a learned operator is trained first."""
     from pdesolve.backends.operators import NeuralOperator
 
-    options = thawed(job.options)
-    method = make_backend(job.backend, **options)
-    if not issubclass(backend_class(job.backend), NeuralOperator) or options.get("weights") is not None:
+    method = job.method()
+    if not isinstance(method, NeuralOperator) or method.weights is not None:
         return method, None
     from .learned import trained
 
