@@ -10,6 +10,8 @@ from typing import Any
 
 from pdesolve.solution.output import check_writable
 
+from .outcome import DONE, UNSUPPORTED
+
 Row = dict[str, Any]
 """One result: ``address``, ``job``, ``outcome`` and what was measured; see `run_job`."""
 
@@ -50,9 +52,9 @@ class Store:
                 found[row["address"], row.get("machine", {}).get("name", "")] = row
         return list(found.values())
 
-    def addresses(self) -> set[str]:
-        """Of all finished jobs."""
-        return {row["address"] for row in self.rows()}
+    def addresses(self, usable: bool = False) -> set[str]:
+        """Of all finished jobs; with ``usable``, of those that are done or not supported."""
+        return {row["address"] for row in self.rows() if not usable or row["outcome"] in (DONE, UNSUPPORTED)}
 
     def add(self, row: Row) -> None:
         """Append a result; its picture, if any, becomes a file of its own."""

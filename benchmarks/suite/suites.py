@@ -13,7 +13,7 @@ from .matrix import matrix
 
 Options = Mapping[str, Any]
 
-WAVES = {"network": "waves", "sampler": "fixed", "compile": False}
+WAVES: dict[str, Any] = {"network": "waves", "sampler": "fixed", "compile": False}
 SPREAD = {"spread": 15.0}
 SMALL_DATA = {"members": 200, "points": 64, "times": 21, "test": 20}
 """Of learned operators in ``quick``: seconds of generation, not their best error."""

@@ -33,9 +33,9 @@ def unique(jobs: Iterable[Job]) -> list[Job]:
     return list({job.address: job for job in jobs}.values())
 
 
-def remaining(jobs: Iterable[Job], store: Store) -> list[Job]:
-    """The jobs without a result."""
-    finished = store.addresses()
+def remaining(jobs: Iterable[Job], store: Store, retry: bool = False) -> list[Job]:
+    """The jobs without a result; with ``retry``, those that failed or met a limit, too."""
+    finished = store.addresses(usable=retry)
     return [job for job in unique(jobs) if job.address not in finished]
 
 
@@ -46,6 +46,7 @@ def sweep(
     limits: Limits,
     machine: str | None = None,
     ended: Callable[[Ended], None] = lambda _: None,
+    retry: bool = False,
 ) -> int:
     """Run what remains; the number of jobs that still have no result (lost workers).
 
@@ -57,11 +58,12 @@ def sweep(
         limits: of each job.
         machine: what the report calls the machine; by default processor and number of cores.
         ended: called after each job.
+        retry: run jobs again that failed, timed out or ran out of memory; the new result replaces the old.
 
     An interruption (Ctrl-C) ends running jobs and is passed on; results that are there are kept.
     """
     jobs = unique(jobs)
-    waiting = remaining(jobs, store)
+    waiting = remaining(jobs, store, retry)
     done, total = len(jobs) - len(waiting), len(jobs)
     futures = {executor.submit(run_isolated, job.canonical(), limits): job for job in waiting}
     try:

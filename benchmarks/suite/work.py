@@ -59,8 +59,8 @@ def run_job(job: Job) -> Row:
         return row | {"outcome": FAILED, "reason": f"{type(error).__name__}: {error}"[:600]}
 
 
-def described(solution: Solution, learned: Mapping[str, float] | None = None) -> Row:
-    """A solution as a result."""
+def described(solution: Solution, learned: Mapping[str, float] | None = None, pictured: bool = True) -> Row:
+    """A solution as a result; ``learned`` holds what training has told."""
     learned = learned or {}
     ruined = solution.status in (Status.DIVERGED, Status.NOT_FINITE)
     norms, reference, cost = solution.measure(), solution.reference, solution.cost
@@ -91,7 +91,7 @@ def described(solution: Solution, learned: Mapping[str, float] | None = None) ->
         "peak_memory_bytes": cost.peak_memory_bytes,
         "versions": solution.provenance.get("versions", {}),
         "test_relative_l2": learned.get("test_relative_l2"),
-        "picture": _picture(solution),
+        "picture": _picture(solution) if pictured else None,
     }
 
 

@@ -235,6 +235,9 @@ def bench(
     merge: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Run nothing: merge two folders of results into --out.")
     ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Run again what failed, timed out or ran out of memory.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs that would run.")] = False,
     as_json: AsJson = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
@@ -259,6 +262,7 @@ def bench(
         memory=None if memory_limit is None else int(memory_limit * 1e9),
         machine=machine,
         merge=merge,
+        retry=retry,
         dry_run=dry_run,
         progress=False if no_progress else None,
     )

@@ -43,6 +43,7 @@ class BenchRequest:
     memory: int | None = None
     machine: str | None = None
     merge: tuple[Path, Path] | None = None
+    retry: bool = False
     dry_run: bool = False
     progress: bool | None = None
 
@@ -62,7 +63,7 @@ def bench_request(request: BenchRequest, output: Output) -> int:
     if request.dry_run:
         return list_jobs(jobs, output)
     store = Store(request.out)
-    left = remaining(jobs, store)
+    left = remaining(jobs, store, request.retry)
     if len(left) < len(jobs):
         output.note(f"{len(jobs) - len(left)} of {len(jobs)} jobs have a result in {store.file}.")
     try:
@@ -112,7 +113,8 @@ def run(jobs: list[Job], store: Store, request: BenchRequest, output: Output) ->
             bar.count(event.done, event.total, f"jobs, last {event.job.case} by {event.job.label}")
 
         with _executor(request) as executor:
-            lost: int = sweep(jobs, store, executor, _limits(request), request.machine, ended)
+            limits = _limits(request)
+            lost: int = sweep(jobs, store, executor, limits, request.machine, ended, request.retry)
         return lost
 
 

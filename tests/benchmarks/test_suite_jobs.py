@@ -78,6 +78,8 @@ def test_results_are_found_again_and_torn_lines_left_out(tmp_path):
     assert store.addresses() == {JOB.address, other.address}
     assert store.file.read_bytes().startswith(whole)
     assert remaining([JOB, other], store) == []
+    store.add(row(other) | {"outcome": "timed out"})  # the last result of a job counts
+    assert remaining([JOB, other], store) == [] and remaining([JOB, other], store, retry=True) == [other]
 
 
 def test_bytes_that_are_no_text_are_left_out(tmp_path):

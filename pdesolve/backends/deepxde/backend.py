@@ -35,7 +35,6 @@ class State:
     context: Context = field(metadata={"transient": True})
     recipe: Recipe = field(metadata={"transient": True})
     peer: Peer | None = field(default=None, metadata={"transient": True})
-    seconds_process: float = field(default=0.0, metadata={"transient": True})
     stage: str = field(default="", metadata={"transient": True})
 
 
@@ -121,9 +120,6 @@ class DeepXDE(Backend):
             self._connect(state)
         return state
 
-    def uncounted(self, state: State) -> float:
-        return state.seconds_process
-
     def advance(self, state: State) -> Progress:
         if state.peer is None:
             self._connect(state)
@@ -159,7 +155,7 @@ class DeepXDE(Backend):
         begin = time.perf_counter()
         peer = Peer(state.context.device)
         peer.receive()  # it has imported DeepXDE
-        state.seconds_process += time.perf_counter() - begin
+        state.context.exclude(time.perf_counter() - begin)
         job: dict[str, Any] = {
             "problem": problem_to_json(state.problem),
             "recipe": dataclasses.asdict(state.recipe),
