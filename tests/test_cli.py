@@ -567,7 +567,6 @@ TINY = ("bench", "--problems", "poisson", "--backends", "teng", "--budget", "5",
 
 def test_bench_writes_a_report_and_goes_on_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole command, with jobs that run in this process."""
-    from pdesolve.benchmarks.suite import sweep as sweeping
     from pdesolve.benchmarks.suite.job import Job
     from pdesolve.benchmarks.suite.work import run_job
 
@@ -579,7 +578,7 @@ def test_bench_writes_a_report_and_goes_on_from_it(tmp_path: Path, monkeypatch: 
         row = run_job(job) | {"address": job.address, "job": json.loads(text), "peak_memory_bytes": 1}
         return json.dumps(row)
 
-    monkeypatch.setattr(sys.modules[sweeping.__module__], "run_isolated", run_here)
+    monkeypatch.setattr("pdesolve.benchmarks.suite.sweeping.run_isolated", run_here)
     monkeypatch.setattr("pdesolve.benchmarks.suite.work._picture", lambda solution: None)
     out = tmp_path / "report"
     result = run(*TINY, "--out", out, "--machine", "mine")
@@ -609,12 +608,10 @@ def test_bench_lists_what_it_would_run(tmp_path: Path) -> None:
 
 
 def test_bench_interrupted_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pdesolve.benchmarks import suite
-
     def interrupted(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(suite, "sweep", interrupted)
+    monkeypatch.setattr("pdesolve.benchmarks.suite.sweeping.sweep", interrupted)
     result = run(*TINY, "--out", tmp_path)
     assert result.exit_code == 130
     assert "0 of 6 results" in result.stderr and "same command again" in result.stderr

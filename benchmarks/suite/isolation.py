@@ -21,7 +21,6 @@ from pathlib import Path
 
 from .job import Job
 from .outcome import FAILED, OUT_OF_MEMORY, TIMED_OUT
-from .place import this_machine
 from .store import Row
 
 POLL_SECONDS = 0.1
@@ -67,6 +66,8 @@ def run_isolated(text: str, limits: Limits, stop: threading.Event | None = None)
             outcome, reason = end or (FAILED, _last_words(process.returncode, log))
             row = {"outcome": outcome, "reason": reason}
     if "machine" not in row:  # it died before it said
+        from .place import this_machine  # imports torch, which other jobs leave to their process
+
         row["machine"] = this_machine()
     row |= {"address": job.address, "job": json.loads(text)}
     row["peak_memory_bytes"] = max(peak, row.get("peak_memory_bytes") or 0)

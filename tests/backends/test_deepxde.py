@@ -165,6 +165,7 @@ def test_it_trains_elsewhere_on_the_drivers_clock(tmp_path: Path) -> None:
     assert solution.provenance["versions"]["deepxde"]
 
 
+@pytest.mark.slow
 def test_its_failure_is_ours_in_words() -> None:
     with pytest.raises(PeerError, match="KeyError: 'nothing'"):
         pde.solve(pde.catalogue("poisson"), DeepXDE(initializer="nothing"), steps=1, progress=False)
