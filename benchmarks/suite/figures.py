@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .summary import Case, Series
 
 COLOURS = ("#1f6fb4", "#d1495b", "#2e8b57", "#8e5bb0", "#c77d0a", "#0f8b8d", "#7a5c3e", "#c2569b", "#56606b")
 """Of the series of a case, in order; the page uses the same."""
+
+COLUMNS = 3
+"""Diagrams side by side in the overview."""
 
 DASHES = {"classical": "solid", "method": "solid", "peer": "dashed"}
 
@@ -28,6 +33,29 @@ def draw(case: Case, file: Path) -> Path:
 
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
+    _fill(axes, case)
+    axes.set_xlabel("seconds (set-up, data and training)")
+    axes.set_ylabel("relative L2 error")
+    figure.savefig(file, dpi=130)
+    return file
+
+
+def draw_overview(cases: Sequence[Case], file: Path) -> Path:
+    """All cases side by side in one picture."""
+    from matplotlib.figure import Figure
+
+    rows = max(1, -(-len(cases) // COLUMNS))
+    figure = Figure(figsize=(4.2 * COLUMNS, 3.2 * rows), layout="constrained")
+    for number, case in enumerate(cases, 1):
+        _fill(figure.add_subplot(rows, COLUMNS, number), case)
+    figure.supxlabel("seconds (set-up, data and training)")
+    figure.supylabel("relative L2 error")
+    figure.savefig(file, dpi=110)
+    return file
+
+
+def _fill(axes: Any, case: Case) -> None:
+    """One diagram."""
     several = len({series.machine for series in case.series}) > 1
     for series in case.series:
         name = f"{series.label}, {series.machine}" if several else series.label
@@ -43,17 +71,11 @@ def draw(case: Case, file: Path) -> Path:
                 alpha=0.85,
                 label=None if number else name,
             )
-    if case.reference_error > 0:
-        axes.axhline(
-            case.reference_error, color="0.6", linewidth=0.8, linestyle=":", label="reference's error"
-        )
+    if case.floor is not None:
+        axes.axhline(case.floor, color="0.6", linestyle=":", label="the reference's own error")
     if any(series.traces() for series in case.series):
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.legend(fontsize=8)
-    axes.set_xlabel("seconds (set-up, data and training)")
-    axes.set_ylabel("relative L2 error")
     axes.set_title(case.name)
     axes.grid(True, which="major", color="0.9")
-    figure.savefig(file, dpi=130)
-    return file

@@ -62,8 +62,10 @@ def _machines(store: Store) -> str:
 
 def _machine(name: str, facts: dict[str, Any], versions: dict[str, str], dates: list[str]) -> str:
     known = ", ".join(f"{package} {version}" for package, version in sorted(versions.items()))
+    hardware = f"{facts.get('processor')}, {facts.get('cores')} cores"
     parts = (
-        f"{name}: {facts.get('processor')}, {facts.get('cores')} cores, {facts.get('threads')} threads a job",
+        name if name == hardware else f"{name}: {hardware}",
+        f"{facts.get('threads')} threads a job",
         known or "versions unknown",
         f"commit {facts.get('commit')}",
         f"{min(dates)[:16]} to {max(dates)[:16]} UTC",
@@ -114,7 +116,7 @@ def _data(case: Case) -> dict[str, Any]:
     several = len({series.machine for series in case.series}) > 1
     return {
         "name": case.name,
-        "floor": case.reference_error if case.reference_error > 0 else None,
+        "floor": case.floor,
         "series": [
             {
                 "name": f"{series.label}, {series.machine}" if several else series.label,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pdesolve.solution.output import explained
 
-from .figures import draw, file_name
+from .figures import draw, draw_overview, file_name
 from .page import write_page
 from .papers import comparisons
 from .store import Store
@@ -32,11 +32,13 @@ def write_report(store: Store, folder: str | Path | None = None, papers: bool = 
     folder = store.folder if folder is None else Path(folder)
     cases = summarize(store.rows())
     with explained(folder):
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        figures = folder / "figures"
+        figures.mkdir(parents=True, exist_ok=True)
         files = [
             write_page(cases, comparisons(cases) if papers else [], store, folder / PAGE),
             write_summary(cases, folder / "summary.csv"),
             write_curves(cases, folder / "curves.csv"),
         ]
-        files += [draw(case, folder / "figures" / f"{file_name(case.name)}.png") for case in cases]
+        files.append(draw_overview(cases, figures / "overview.png"))
+        files += [draw(case, figures / f"{file_name(case.name)}.png") for case in cases]
     return files

@@ -17,6 +17,7 @@ from .outcome import DONE
 from .store import Row
 
 PEERS = ("deepxde",)
+NEAR = 1e-2
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,13 @@ class Case:
     reference: str
     reference_error: float
     flags: tuple[str, ...]
+
+    @property
+    def floor(self) -> float | None:
+        """The reference's error where a diagram should show it: where some method comes near it."""
+        least = [error for series in self.series for _, line in series.traces() for _, error in line]
+        near = bool(least) and self.reference_error > NEAR * min(least)
+        return self.reference_error if near else None
 
     def break_even(self, series: Series) -> float | None:
         """Solves after which a learned operator, data and training counted, has repaid itself.

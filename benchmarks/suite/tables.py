@@ -38,7 +38,6 @@ def header() -> list[str]:
     """Names of the columns of `cells`."""
     return [
         "method",
-        "machine",
         "outcome",
         "seeds",
         "least error",
@@ -50,6 +49,7 @@ def header() -> list[str]:
         "evaluation s",
         "peak memory GB",
         "repaid after solves",
+        "machine",
     ]
 
 
@@ -63,7 +63,6 @@ def cells(case: Case, series: Series) -> list[str]:
     even = case.break_even(series)
     return [
         series.label,
-        series.machine,
         series.outcomes,
         str(len(series.seeds)),
         range_text(series.error, error_text, "–"),
@@ -72,6 +71,7 @@ def cells(case: Case, series: Series) -> list[str]:
         *parts,
         f"{series.peak_memory / 1e9:.2f}" if series.peak_memory else "–",
         "" if even is None else "never" if math.isinf(even) else f"{even:.0f}",
+        series.machine,
     ]
 
 

@@ -230,7 +230,8 @@ def test_the_page_needs_nothing_but_itself_and_holds_everything(store):
 
 def test_csv_and_pictures_hold_the_same(store):
     files = {file.name: file for file in write_report(store)}
-    assert files["burgers.png"].read_bytes().startswith(b"\x89PNG")
+    for name in ("burgers.png", "overview.png"):
+        assert files[name].read_bytes().startswith(b"\x89PNG")
     with files["summary.csv"].open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows] == ["spectral", "gp", "pinn"]
