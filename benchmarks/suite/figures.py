@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,15 @@ def _fill(axes: Any, case: Case) -> None:
             )
     if case.floor is not None:
         axes.axhline(case.floor, color="0.6", linestyle=":", label="the reference's own error")
-    if any(series.traces() for series in case.series):
+    seconds = [at for series in case.series for _, line in series.traces() for at, _ in line]
+    if seconds:
+        from matplotlib.ticker import NullFormatter
+
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.set_xlim(10.0 ** floor(log10(min(seconds))), 10.0 ** ceil(log10(max(seconds)) + 1e-9))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())  # labels between decades run into each other
         axes.legend(fontsize=8)
     axes.set_title(case.name)
     axes.grid(True, which="major", color="0.9")

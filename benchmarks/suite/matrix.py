@@ -16,7 +16,7 @@ Call = tuple[str, dict[str, Any]]
 
 CLASSICAL = {
     "spectral": (1e-1, 1e-2, 1e-4, 1e-6, 1e-8),
-    "fem": (1e-1, 1e-2, 1e-3),
+    "fem": (1e-1, 1e-2, 1e-3, 1e-4),
 }
 """The classical backends, the most exact first, and the tolerances of their curves."""
 
