@@ -238,8 +238,9 @@ def _flags(rows: Sequence[Row]) -> list[str]:
 def _outcome(row: Row) -> str:
     if row["outcome"] != DONE:
         return f"{row['outcome']}: {row.get('reason', '')}"
-    if row.get("reference") and not points(row):
-        return f"no error: {row.get('status')}, {row.get('message')}"
+    if not points(row):
+        why = [str(row.get("message") or ""), *(row.get("warnings") or ())]
+        return f"no error: {row.get('status')}, {'; '.join(filter(None, why))}"
     return DONE
 
 

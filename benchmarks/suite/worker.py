@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 PARENT_GONE = 3
+KEPT = 10  # warnings of a job
 
 
 def main(answer: Path) -> None:
@@ -23,8 +24,10 @@ def main(answer: Path) -> None:
     from pdesolve.benchmarks.suite.job import Job
     from pdesolve.benchmarks.suite.work import run_job
 
-    warnings.simplefilter("ignore")  # what matters is in the result
-    row = run_job(Job.parse(text))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        row = run_job(Job.parse(text))
+    row["warnings"] = list(dict.fromkeys(f"{w.category.__name__}: {w.message}"[:300] for w in caught))[:KEPT]
     partial = answer.with_suffix(".partial")
     partial.write_text(json.dumps(row, allow_nan=False))
     partial.replace(answer)

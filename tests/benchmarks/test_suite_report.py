@@ -141,6 +141,12 @@ def test_break_even_counts_data_and_training_against_an_equally_exact_classical_
     assert case.break_even(case.series[-1]) == math.inf
 
 
+def test_an_answer_without_an_error_says_why():
+    row = result("spectral", curve=(), status="STAGNATED", message="Newton's method fails", warnings=["W: x"])
+    (case,) = summarize([row])
+    assert case.series[0].outcomes == "no error: STAGNATED, Newton's method fails; W: x"
+
+
 # -- references that are wrong
 
 
