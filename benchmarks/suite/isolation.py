@@ -120,7 +120,8 @@ def _watch(
         except subprocess.TimeoutExpired:
             continue
     if process.stdin is not None:
-        process.stdin.close()
+        with contextlib.suppress(OSError):  # what was not sent to a process that is gone
+            process.stdin.close()
     return why, peak
 
 
