@@ -12,10 +12,6 @@ from pdesolve.residual.program import LoweredTerm, Program, lower
 from pdesolve.solution import ResolvedReference
 
 POINTS = 512
-RESIDUAL_ALLOWED = 1e-6
-"""Of a closed form; round-off in fourth derivatives stays far below."""
-DISAGREEMENT_ALLOWED = 10.0
-"""Times the sum of the two error estimates."""
 
 
 def reference_residual(problem: Problem, reference: ResolvedReference, closed: bool = True) -> float | None:
@@ -61,13 +57,3 @@ def _relative(
     # Of one summand alone, such as u = 0 on a boundary, one is the scale: a field of unit size.
     scale = float(sizes.sum()) if len(sizes) > 1 else math.sqrt(table.shape[1])
     return float(np.linalg.norm(table.sum(axis=0))) / max(scale, float(np.finfo(np.float64).tiny))
-
-
-def disagreement(relative_l2: float, estimate: float, reference_error: float) -> bool:
-    """Whether two solutions differ by more than their own error estimates allow."""
-    return relative_l2 > DISAGREEMENT_ALLOWED * (estimate + reference_error) + 1e-12
-
-
-def distrust(residual: float | None) -> bool:
-    """Whether a closed form leaves more residual than round-off."""
-    return residual is not None and residual > RESIDUAL_ALLOWED

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from .checks import disagreement, distrust
 from .curves import ERRORS, TIMES, Point, error_at, points, reference_error, time_to, total_seconds
+from .doubts import doubts
 from .job import Job
 from .matrix import CLASSICAL
 from .outcome import DONE
@@ -201,38 +201,8 @@ def _case(name: str, groups: dict[tuple[str, str], list[Row]]) -> Case:
         tuple(series),
         described[0] if described else "none",
         max(errors, default=math.nan),
-        tuple(_flags(rows)),
+        tuple(doubts(rows)),
     )
-
-
-def _flags(rows: Sequence[Row]) -> list[str]:
-    """Why the reference may be wrong: its residual, or what the classical line says of it."""
-    found = []
-    residuals = [row["reference"]["residual"] or 0.0 for row in rows if row.get("reference")]
-    if residuals and distrust(max(residuals)):
-        found.append(
-            f"The reference leaves a relative residual of {max(residuals):.1e} in equations and conditions: "
-            "it does not solve the problem."
-        )
-    classical = [
-        row
-        for row in rows
-        if row["job"]["backend"] in CLASSICAL
-        and row.get("relative_l2") is not None
-        and row.get("error_estimate") is not None
-    ]
-    if classical:
-        row = min(classical, key=lambda each: float(each["error_estimate"]))
-        own = reference_error(row)
-        own = 0.0 if math.isnan(own) else own  # unknown: the reference claims to be exact
-        if disagreement(row["relative_l2"], row["error_estimate"], own):
-            found.append(
-                f"The reference and {row['job']['backend']} differ by {row['relative_l2']:.1e}; by their own "
-                f"estimates it should be {own + row['error_estimate']:.1e}. One of them is wrong."
-            )
-    if not any(points(row) for row in rows if row["job"]["backend"] in CLASSICAL):
-        found.append("There is no classical line: no classical backend gave an answer with an error.")
-    return found
 
 
 def _outcome(row: Row) -> str:

@@ -15,7 +15,8 @@ import pytest
 
 from pdesolve.benchmarks.suite import Job, Store, merge, write_report
 from pdesolve.benchmarks.suite.curves import error_at, points, time_to, total_seconds
-from pdesolve.benchmarks.suite.papers import PAPERS, comparisons
+from pdesolve.benchmarks.suite.papers import comparisons
+from pdesolve.benchmarks.suite.published import PAPERS
 from pdesolve.benchmarks.suite.summary import summarize
 from pdesolve.benchmarks.suite.tables import NOT_REACHED, UNKNOWABLE, cells, header
 
