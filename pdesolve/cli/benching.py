@@ -66,6 +66,8 @@ def bench_request(request: BenchRequest, output: Output) -> int:
     left = remaining(jobs, store, request.retry)
     if len(left) < len(jobs):
         output.note(f"{len(jobs) - len(left)} of {len(jobs)} jobs have a result in {store.file}.")
+    if left:
+        output.note(f"{len(left)} jobs to run. Killed half-way? {how_to_go_on(request)}")
     try:
         lost = run(jobs, store, request, output)
     except KeyboardInterrupt:
@@ -108,6 +110,7 @@ def run(jobs: list[Job], store: Store, request: BenchRequest, output: Output) ->
     from ..benchmarks.suite import Ended, sweep
 
     with ProgressBar("bench", request.progress) as bar:
+        bar.say(f"of {len(jobs)} jobs the first is running")
 
         def ended(event: Ended) -> None:
             bar.count(event.done, event.total, f"jobs, last {event.job.case} by {event.job.label}")
