@@ -66,6 +66,7 @@ class Run:
     seconds_setup: float = 0.0
     seconds_solve: float = 0.0
     seconds_evaluation: float = 0.0
+    seconds_excluded: float = 0.0
     last: Progress = field(default_factory=lambda: Progress(math.nan))
 
     # -- before, during, after
@@ -76,14 +77,17 @@ class Run:
         if self.checkpoint is not None and self.checkpoint.exists():
             content = checkpoints.read(self.checkpoint)
             checkpoints.check_identity(self.checkpoint, content, self._identity())
-        begin = time.perf_counter()
+        begin = self._clock()
         context = dataclasses.replace(
-            self.context, resuming=content is not None, spent=lambda: self._limits_share
+            self.context,
+            resuming=content is not None,
+            spent=lambda: self._limits_share,
+            exclude=self._exclude,
         )
         self.state = self.method.start(self.problem, context)
         if content is not None:
             self._restore(content)
-        self.seconds_setup += time.perf_counter() - begin
+        self.seconds_setup += self._clock() - begin
 
     def compare_with(self, reference: ResolvedReference | None) -> None:
         """Evaluate the reference once, at the points of the default grid that lie in the domain."""
@@ -168,10 +172,17 @@ class Run:
         """Share that is done."""
         return max(self._limits_share, min(1.0, self.last.fraction or 0.0))
 
+    def _clock(self) -> float:
+        """Seconds, without those that the method has excluded."""
+        return time.perf_counter() - self.seconds_excluded
+
+    def _exclude(self, seconds: float) -> None:
+        self.seconds_excluded += seconds
+
     def _advance(self) -> None:
-        begin = time.perf_counter()
+        begin = self._clock()
         self.last = self.method.advance(self.state)
-        self.seconds_solve += time.perf_counter() - begin
+        self.seconds_solve += self._clock() - begin
         self.step += 1
         self.merit = None
         if not math.isfinite(self.last.loss):

@@ -369,7 +369,11 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
         ({"problem": "burgers"}, RunOptionError, "a Problem"),
         ({"backend": PINN}, RunOptionError, "a backend's name or a Backend object"),
         ({"backend": None}, RunOptionError, "a backend's name or a Backend object"),
-        ({"backend": "pin"}, UnknownBackendError, "one of deeponet, diffusion, fem, fno, gp, gp-oracle"),
+        (
+            {"backend": "pin"},
+            UnknownBackendError,
+            "one of deeponet, deepxde, diffusion, fem, fno, gp, gp-hm, gp-oracle",
+        ),
         ({"backend": "pinn", "widht": 3}, BackendOptionError, "widht"),
         ({"backend": SMALL, "width": 3}, RunOptionError, "width"),
         ({"budget": 0}, RunOptionError, r"solve\(budget=\)"),

@@ -51,6 +51,14 @@ def test_metadata() -> None:
     assert resources.files("pdesolve").joinpath("py.typed").is_file()
 
 
+def test_every_file_that_is_read_is_in_the_wheel() -> None:
+    """Assets of the report lie beside its code; what package-data does not name would be missing."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["pdesolve.benchmarks.suite"]
+    folder = ROOT / "benchmarks" / "suite"
+    assets = {p.name for p in folder.iterdir() if p.is_file() and p.suffix != ".py"}
+    assert assets == {p.name for pattern in patterns for p in folder.glob(pattern)} == {"page.css", "page.js"}
+
+
 def test_direct_dependencies_are_pinned_and_torch_comes_first() -> None:
     project = PROJECT["project"]
     requirements = [

@@ -50,13 +50,19 @@ def _nothing() -> float:
     return 0.0
 
 
+def _no_clock(seconds: float) -> None:
+    """Nobody measures the time."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What the driver tells a backend about the run: arguments, never global state.
 
     ``seed`` starts the run's generators; ``budget`` (seconds) and ``steps`` let a method decide whether
     compilation is repaid; ``resuming`` asks `start` to skip costly preparation that a checkpoint brings;
-    ``spent()`` is the share of budget or steps that is used up, for methods that divide it among stages.
+    ``spent()`` is the share of budget or steps that is used up, for methods that divide it among stages;
+    ``exclude(seconds)`` takes time off the clock that was no work on the problem: of a method in a process
+    of its own, starting that and importing what runs there, as our own imports are not counted either.
     """
 
     seed: int = 0
@@ -66,6 +72,7 @@ class Context:
     steps: int | None = None
     resuming: bool = False
     spent: Callable[[], float] = _nothing
+    exclude: Callable[[float], None] = _no_clock
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """A torch generator for one purpose; streams of one seed are independent."""

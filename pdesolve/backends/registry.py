@@ -11,12 +11,13 @@ from .base import Backend, BackendOptionError
 
 BACKENDS = {
     "deeponet": "pdesolve.backends.operators:DeepONet",
+    "deepxde": "pdesolve.backends.deepxde:DeepXDE",
     "diffusion": "pdesolve.backends.diffusion:DiffusionPDE",
     "fem": "pdesolve.backends.fem:FEM",
     "fno": "pdesolve.backends.operators:FNO",
     "gp": "pdesolve.backends.gp:GP",
-    "gp-oracle": "pdesolve.backends.oracle:GPOracle",
     "gp-hm": "pdesolve.backends.gp:GPHM",
+    "gp-oracle": "pdesolve.backends.oracle:GPOracle",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
     "teng": "pdesolve.backends.teng:TENG",

@@ -1,4 +1,4 @@
-"""The command line: `pdesolve problems | backends | solve | info`.
+"""The command line: `pdesolve problems | backends | solve | info | generate | train | bench`.
 
 Exit status: 0 solved, 1 not converged (the best state is still written), 2 bad input.
 """

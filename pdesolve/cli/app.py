@@ -204,3 +204,68 @@ def train(
     output = Output(as_json)
     with output.bad_input_exits():
         train_request(TrainRequest(family, backend, data, out, run, test, settings or (), overwrite), output)
+
+
+@app.command()
+def bench(
+    suite: Annotated[str | None, typer.Option(help="A prepared matrix: quick, papers or full.")] = None,
+    problems: Annotated[
+        str | None, typer.Option(help="Of the catalogue, as 'burgers, convection(beta=50)'.")
+    ] = None,
+    backends: Annotated[
+        str, typer.Option(help="With options, as 'pinn, gp(rtol=1e-6)'.")
+    ] = "pinn, gp, spectral, fem",
+    seeds: Annotated[int, typer.Option(min=1, help="Of stochastic backends: 0 to this less one.")] = 5,
+    budget: Annotated[
+        list[float] | None, typer.Option(help="Seconds of a job; may be given several times.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for results and report; a killed run goes on from it.")
+    ] = Path("report"),
+    executor: Annotated[str, typer.Option(help="processes: of this machine.")] = "processes",
+    workers: Annotated[int, typer.Option(min=1, help="Jobs at a time; more than one disturb timings.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A dask scheduler, tcp://..., whose workers run the jobs.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds of wall time for each job; default 3 budgets + 180.")
+    ] = None,
+    memory_limit: Annotated[float | None, typer.Option(help="GB that each job may hold.")] = None,
+    machine: Annotated[str | None, typer.Option(help="What the report calls this machine.")] = None,
+    merge: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Run nothing: merge two folders of results into --out.")
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Run again what failed, timed out or ran out of memory.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs that would run.")] = False,
+    as_json: AsJson = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
+) -> None:
+    """Run problems x backends x seeds x budgets, and write a report of error against time.
+
+    Exit status: 0 every job has a result (failures are results), 1 some were lost, 2 bad input.
+    """
+    from .benching import BenchRequest, bench_request
+
+    request = BenchRequest(
+        suite=suite,
+        problems=problems,
+        backends=backends,
+        seeds=seeds,
+        budgets=tuple(budget or (60.0,)),
+        out=out,
+        executor=executor,
+        workers=workers,
+        scheduler=scheduler,
+        seconds=time_limit,
+        memory=None if memory_limit is None else int(memory_limit * 1e9),
+        machine=machine,
+        merge=merge,
+        retry=retry,
+        dry_run=dry_run,
+        progress=False if no_progress else None,
+    )
+    output = Output(as_json)
+    with output.bad_input_exits():
+        raise typer.Exit(bench_request(request, output))
