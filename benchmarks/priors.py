@@ -38,7 +38,7 @@ RECIPES = {
     "poisson-random": Recipe(10_000, 1e-4, 120.0),
     "helmholtz-random": Recipe(10_000, 1e-4, 120.0),
     "darcy-random": Recipe(8_000, 2e-2, 1_000.0),
-    "burgers-random": Recipe(8_000, 1e-4, 1_000.0, 64, 64, DiffusionPDE(width=32)),
+    "burgers-random": Recipe(8_000, 1e-4, 1_050.0, 64, 64, DiffusionPDE(width=32, batch=32)),
 }
 
 

@@ -169,7 +169,8 @@ class DiffusionPDE(Trainable):
             assert found is not None
             law = found
         network = made.network(encoding, law, torch.Generator().manual_seed(0))
-        network.load_state_dict({n: t for n, t in tensors.items() if n not in LAW}, strict=False)
+        given = {name: getattr(law, name) for name in LAW}
+        network.load_state_dict({**tensors, **given})
         return encoding, network.eval().requires_grad_(False)
 
     def _file(self, problem: Problem) -> str | Path:

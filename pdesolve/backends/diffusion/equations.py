@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...declare import Problem
+from ...declare.distributions import TwoPhase
 from ...residual.fourier.ensemble import Level
 from ...residual.fourier.evolution import Evolution
 from ...residual.fourier.steps import StepResidual
@@ -37,7 +38,7 @@ class Elliptic(Equations):
     """A linear elliptic equation: finite volumes on the prior's nodes.
 
     `solved` computes the unknown from the coefficients. Smooth coefficients are interpolated to finer nodes
-    first; of those that jump, the nodes hold all that is known.
+    first; of those that jump, the nodes hold all that is known, kept between their two values.
     """
 
     def __init__(self, problem: Problem, encoding: JointEncoding) -> None:
@@ -45,6 +46,9 @@ class Elliptic(Equations):
         form = EllipticForm(problem)
         points = encoding.grid[0]
         self.stencil = Stencil(form, points)
+        laws = {name: problem.priors.get(name) for name in encoding.names[1:]}
+        two = {name: law for name, law in laws.items() if isinstance(law, TwoPhase)}
+        self.between = {name: sorted((law.below, law.above)) for name, law in two.items()}
         smooth = all(d > 1 for d in encoding.degrees)
         self.every = FINER if smooth else 1
         self.fine = Stencil(form, (points - 1) * self.every + 1)
@@ -58,6 +62,8 @@ class Elliptic(Equations):
     def solved(self, z: Tensor) -> Tensor:
         values = self.encoding.physical(z)
         inputs = self._inputs(values)
+        for name, (low, high) in self.between.items():  # beyond, the equation may not be elliptic
+            inputs[name] = inputs[name].clamp(low, high)
         if self.every > 1:
             table = self.table.to(z)
             inputs = {name: table @ field @ table.T for name, field in inputs.items()}
