@@ -19,6 +19,8 @@ def reasons_against(problem: Problem) -> list[str]:
         found.append("DeepXDE is not installed: pip install 'pdesolve[deepxde]'")
     if problem.unknown_parameters:
         found.append("unknown parameters are not handed over to DeepXDE")
+    if problem.coefficients:
+        found.append("unknown coefficients are not handed over to DeepXDE")
     if not problem.domain.is_box and problem.domain.time is not None:
         found.append("shapes and meshes are handed over as clouds of points, in steady problems alone")
     if not problem.domain.space:
