@@ -631,3 +631,23 @@ def test_bench_refuses_bad_input(tmp_path: Path) -> None:
     refused(run("bench", "--merge", tmp_path, tmp_path, "--out", tmp_path / "out"), "results.jsonl")
     (tmp_path / "file").write_text("")
     refused(run("bench", "--problems", "heat", "--out", tmp_path / "file"), "file")
+
+
+def test_observing_a_member_from_the_command_line() -> None:
+    result = run(
+        *("solve", "poisson-random", "--set", "member=3", "--backend", "diffusion", "--set", "samples=4"),
+        *("--observe", "u=40", "--observe", "a=20", "--steps", "3", "--noise", "0.01", "--json"),
+    )
+    assert result.exit_code in (0, 1), result.output
+    found = last_line(result.stdout)
+    assert found["backend"] == "diffusion" and "fem" in found["reference"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [("burgers", "u=4", "a family"), ("poisson-random", "u", "NAME=COUNT"), ("poisson-random", "w=4", "w")],
+)
+def test_sensors_that_make_no_sense_are_refused(name: str, given: str, message: str) -> None:
+    result = run("solve", name, "--backend", "diffusion", "--observe", given)
+    assert result.exit_code == 2
+    assert message in result.output

@@ -94,6 +94,13 @@ def solve(
             "--set", metavar="KEY=VALUE", help="A parameter of the problem or an option of the backend."
         ),
     ] = None,
+    observe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=COUNT", help="Of a member of a family, know only so many random sensors of a field."
+        ),
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Of the sensors, relative to the field's deviation.")] = 0.0,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
     ] = None,
@@ -122,7 +129,7 @@ def solve(
     }
     output = Output(as_json)
     with output.bad_input_exits():
-        request = Request(problem, backend, run, settings or (), out, overwrite)
+        request = Request(problem, backend, run, settings or (), out, overwrite, observe or (), noise)
         raise typer.Exit(solve_request(request, output))
 
 
@@ -167,7 +174,7 @@ def train(
     family: Annotated[str, typer.Argument(help="The family that the data are drawn from.")],
     data: Annotated[Path, typer.Option(help="A file that `pdesolve generate` wrote.")],
     out: Annotated[Path, typer.Option(help="File for weights and card.")],
-    backend: Annotated[str, typer.Option(help="fno, deeponet or unet.")] = "fno",
+    backend: Annotated[str, typer.Option(help="fno, deeponet, unet or diffusion.")] = "fno",
     test: Annotated[
         Path | None, typer.Option(help="Data of another seed, for the error in the card.")
     ] = None,
@@ -189,7 +196,7 @@ def train(
     as_json: AsJson = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")] = False,
 ) -> None:
-    """Train a neural operator on a data set; `solve --backend fno --set weights=FILE` then uses it."""
+    """Train a network on a data set; `solve --backend fno --set weights=FILE` then uses it."""
     from .learning import TrainRequest, train_request
 
     run = {

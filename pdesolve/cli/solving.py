@@ -13,7 +13,7 @@ from ..solution.errors import OutputPathError
 from .output import Output
 from .results import Results, file_stem, reserve
 from .settings import parse_settings, split_settings
-from .sources import find_source
+from .sources import find_source, observed
 
 if TYPE_CHECKING:
     from ..solution import Solution
@@ -32,6 +32,8 @@ class Request:
     settings: Sequence[str] = ()
     out: Path | None = None
     overwrite: bool = False
+    observe: Sequence[str] = ()
+    noise: float = 0.0
 
 
 def solve_request(request: Request, output: Output) -> int:
@@ -45,6 +47,8 @@ def solve_request(request: Request, output: Output) -> int:
     settings = parse_settings(request.settings)
     options_known = option_names(request.backend)
     source = find_source(request.source)
+    if request.observe:
+        source = observed(request.source, request.observe, request.noise)
     values, options = split_settings(settings, source.parameters, options_known, request.backend)
     problem = source.make(values)
 

@@ -7,7 +7,7 @@ import inspect
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..declare import Problem
 from ..declare.errors import ParameterValueError, PDESolveError, PDESolveWarning
+from ..declare.family import Family
 from ..problems import FAMILIES
 
 MODULE = "pdesolve_user_problem"
@@ -55,7 +56,7 @@ def find_source(name: str) -> Source:
     return _from_family(name) if name in FAMILIES else _from_catalogue(name)
 
 
-def _from_family(name: str) -> Source:
+def _from_family(name: str, use: Callable[[Family, int], Problem] = Family.sample) -> Source:
     """A random member of a family; ``--set member=7`` says which one."""
     from ..problems import family_parameters
     from .learning import find_family
@@ -67,9 +68,34 @@ def _from_family(name: str) -> Source:
             raise ParameterValueError(
                 f"--set of {name!r}", "a whole number for member", repr(member), "Write --set member=7."
             )
-        return find_family(name, own).sample(member)
+        return use(find_family(name, own), member)
 
     return Source((*family_parameters(name), "member"), make)
+
+
+def observed(name: str, sensors: Sequence[str], noise: float) -> Source:
+    """A member of a family of which sensors alone are known, ``u=60`` each.
+
+    Raises:
+        ParameterValueError: the name is of no family, or a sensor is not ``name=count``.
+    """
+    if name not in FAMILIES:
+        raise ParameterValueError(
+            "--observe", f"a family: {', '.join(FAMILIES)}", repr(name), "Observe a member of a family."
+        )
+    counts = {}
+    for given in sensors:
+        field, _, count = given.partition("=")
+        if not count.isdigit():
+            raise ParameterValueError("--observe", "NAME=COUNT", repr(given), "Write --observe u=60.")
+        counts[field] = int(count)
+
+    def use(family: Family, member: int) -> Problem:
+        from ..observing import observe
+
+        return observe(family, member, counts, noise=noise)
+
+    return _from_family(name, use)
 
 
 def _from_catalogue(name: str) -> Source:
