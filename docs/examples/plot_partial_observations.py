@@ -13,7 +13,8 @@ import numpy as np
 import pdesolve as pde
 
 # %%
-# A member of the family is solved by finite elements; then all but sixty values of its pressure are forgotten.
+# A member of the family is solved by finite elements; then all but sixty values of its pressure are
+# forgotten.
 
 family = pde.family("darcy-random")
 problem = pde.observe(family, 7, {"u": 60}, seed=1)
