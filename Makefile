@@ -1,6 +1,7 @@
 # `make demo` and `make test` set up .venv themselves; PYTHON=... chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCHMARKS := $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
@@ -36,7 +37,7 @@ demo: venv
 	@find out/demo -maxdepth 2 -not -name '*.vt[iur]' | sort
 
 test: lint types contract
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: venv
 	$(BIN)/python -m pytest -m slow --timeout 7200
