@@ -6,12 +6,12 @@ number stands here only where a source for it is known; where that is another pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .curves import points
 from .published import NOT_RUN, PAPERS, Paper, Record
-from .summary import Case
+from .summary import Case, Series
 from .tables import seconds_text
 
 
@@ -42,25 +42,20 @@ def _comparison(paper: Paper, case: Case | None) -> Comparison:
     def text(record: Record | None) -> str:
         return NOT_RUN if record is None else record.text
 
+    series = case.series if case else ()
+    own = [each for each in series if each.backend in paper.backends]
     return Comparison(
         paper,
-        _measured(case, "faithful") or text(paper.faithful),
-        _measured(case, "fast") or text(paper.fast),
-        _measured(case, "classical") or text(paper.classical),
+        _measured(each for each in own if each.label.endswith(", faithful")) or text(paper.faithful),
+        _measured(each for each in own if each.label.endswith(", fast")) or text(paper.fast),
+        _measured(each for each in series if each.kind == "classical") or text(paper.classical),
     )
 
 
-def _measured(case: Case | None, label: str) -> str | None:
-    """The least error in this sweep and its time: of the classical series, or of labels that end so."""
-    rows = [
-        row
-        for series in (case.series if case else ())
-        if series.kind == label or series.label.endswith(f", {label}")
-        for row in series.rows
-        if points(row)
-    ]
-    ends = [points(row)[-1] for row in rows]
+def _measured(series: Iterable[Series]) -> str | None:
+    """The error in this sweep, and its time: least over variants, median over seeds; None of nothing."""
+    ends = [points(each.best)[-1] for each in series if each.best is not None]
     if not ends:
         return None
-    seconds, error = min(ends, key=lambda end: end[1])
+    seconds, error = min(ends, key=lambda end: end[1])  # of several machines or classical backends
     return f"{error:.1e} in {seconds_text(seconds)} s (this run)"
