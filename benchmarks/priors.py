@@ -6,7 +6,8 @@
 What this does for one family is also
 
     pdesolve generate darcy-random -n 8000 --points 32 --rtol 2e-2 --out darcy.h5
-    pdesolve train darcy-random --backend diffusion --data darcy.h5 --budget 1000 --out darcy.safetensors
+    pdesolve train darcy-random --backend diffusion --data darcy.h5 --validation 0.05 --budget 1000 \\
+        --out darcy.safetensors
 
 Members come from seed 0 of each family; the last twentieth chooses the state that is kept.
 """

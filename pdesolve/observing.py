@@ -39,7 +39,8 @@ def observe(
             number of sensors on an evolution are places in space, each read at ``times`` times.
         noise: standard deviation, relative to that of all values of the field at its sensors.
         seed: of places and noise.
-        nodes: draw places among so many nodes on each axis, both ends included; None anywhere.
+        nodes: draw places among so many nodes on each axis, both ends included where it is not periodic; None
+            for places anywhere.
         truth: the solution of the member, where it is at hand.
 
     Returns:
@@ -127,7 +128,7 @@ def _points(
     places = (
         rng.uniform(space[:, 0], space[:, 1], (max(given, 0), len(space)))
         if nodes is None
-        else _some_nodes(space, nodes, given, rng)
+        else _some_nodes(problem, nodes, given, rng)
     )
     if not 0 < len(places) == given:
         raise ObserveError(
@@ -142,9 +143,12 @@ def _points(
     return np.concatenate([np.repeat(places, times, axis=0), np.tile(instants, given)[:, None]], axis=1)
 
 
-def _some_nodes(space: Array, nodes: int, count: int, rng: np.random.Generator) -> Array:
-    """Different nodes of a tensor grid, at most as many as there are."""
-    axes = [np.linspace(lower, upper, nodes) for lower, upper in space]
+def _some_nodes(problem: Problem, nodes: int, count: int, rng: np.random.Generator) -> Array:
+    """Different nodes of a tensor grid in space, at most as many as there are."""
+    axes = []
+    for i, (begin, end) in enumerate(problem.domain.bounds[: len(problem.domain.space)]):
+        periodic = all(i in problem.periodic_axes(u) for u in problem.unknowns)
+        axes.append(np.linspace(float(begin), float(end), nodes, endpoint=not periodic))
     every = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
     chosen = rng.choice(len(every), size=min(max(count, 0), len(every)), replace=False)
     return np.asarray(every[chosen])

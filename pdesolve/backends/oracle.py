@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
+import torch
 
 from ..declare import Observations, Problem
 from ..declare.domain import Array
-from ..residual.stencil import EllipticForm, response
+from ..residual.stencil import EllipticForm, Stencil, response
 from ..solution.status import Status
 from .base import Backend, Capabilities, Context, Progress
 from .sample_field import SampleField
@@ -70,9 +71,13 @@ class GPOracle(Backend):
 
     def supports(self, problem: Problem) -> list[str]:
         try:
-            if not EllipticForm(problem).is_affine:
+            form = EllipticForm(problem)
+            if not form.is_affine:
                 return ["the solution is not an affine function of its coefficients"]
-        except ValueError as error:
+            shape = (1, *(8,) * len(problem.coordinates))
+            if form.inputs:  # beyond resonance it ends here
+                Stencil(form, 8).solve({name: torch.zeros(shape).double() for name in form.inputs})
+        except (ValueError, ArithmeticError) as error:
             return [str(error)]
         from ..declare.distributions import GaussianField
 

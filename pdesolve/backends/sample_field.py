@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ..residual.interpolation import interpolation
 from ..residual.program import Derivative
 from ..solution.field import Field
 from .spline_field import SplineField
+
+TOGETHER = 2048
+"""Points that are evaluated at a time."""
 
 
 class SampleField(Field):
@@ -47,13 +50,19 @@ class SampleField(Field):
         return [self._splines[k].derivatives(points, [(0, index)])[0] for k, index in wanted]
 
     def deviation(self, points: Array, count: int) -> Array:
-        linear = interpolation(self.axes, self.periods, points, 1)
-        return np.asarray(linear @ self.spread[:count].reshape(count, -1).T)
+        return np.concatenate(
+            [self._between(self.spread[None, :count], p, [1] * count)[0] for p in _parts(points)]
+        )
 
     def samples(self, points: Array, count: int) -> Array:
-        rows = [interpolation(self.axes, self.periods, points, d) for d in self.degrees[:count]]
-        flat = self.draws[:, :count].reshape(len(self.draws), count, -1)
-        return np.stack([flat[:, k] @ rows[k].T for k in range(count)], axis=-1)
+        parts = [self._between(self.draws[:, :count], p, self.degrees[:count]) for p in _parts(points)]
+        return np.concatenate(parts, axis=1)
+
+    def _between(self, values: Array, points: Array, degrees: Sequence[int]) -> Array:
+        """(draws, n, unknowns) of values (draws, unknowns, *grid)."""
+        rows = {d: interpolation(self.axes, self.periods, points, d) for d in set(degrees)}
+        flat = values.reshape(*values.shape[:2], -1)
+        return np.stack([flat[:, k] @ rows[d].T for k, d in enumerate(degrees)], axis=-1)
 
     def arrays(self) -> dict[str, Array]:
         periods = np.array([p or 0.0 for p in self.periods])  # zero: not periodic
@@ -70,6 +79,12 @@ class SampleField(Field):
         axes = [arrays[f"axis {i}"] for i in range(len(periods))]
         degrees = [int(d) for d in arrays["degrees"]]
         return cls(axes, periods, arrays["mean"], arrays["spread"], arrays["draws"], degrees)
+
+
+def _parts(points: Array) -> Iterator[Array]:
+    """The rows of the interpolation are dense: so many points at a time."""
+    for first in range(0, max(len(points), 1), TOGETHER):
+        yield points[first : first + TOGETHER]
 
 
 __all__ = ["SampleField"]

@@ -36,8 +36,9 @@ def spread_skill(draws: Array, truth: Array) -> float:
 def coverage(draws: Array, truth: Array, probability: float = 0.9) -> float:
     """Share of numbers inside the central interval of the given probability.
 
-    Ends are mean ± t s (1 + 1/K)^½, Student's for K draws: with the quantiles of a few draws themselves,
-    exact samples would seem too narrow.
+    Ends are mean ± t s (1 + 1/K)^½, Student's for K draws of a normal law: with the quantiles of a few draws
+    themselves, exact samples would seem too narrow. For numbers that are far from normal, such as a medium
+    of two phases, it says nothing.
     """
     from scipy.stats import t
 

@@ -138,8 +138,8 @@ class Family:
         >>> problem = family.observed({"u": (points, values)}, noise=1e-3)      # doctest: +SKIP
 
         Raises:
-            UndeclaredSymbolError: a name is none of the problem's unknowns, nothing was observed, or noise
-                is of what was not.
+            UndeclaredSymbolError: a name is none of the problem's unknowns, nothing was observed, noise is
+                of what was not, or an evolution has inputs other than its initial values.
         """
         evolution = self.typical.domain.time is not None
         problem = self.typical if evolution else self.undetermined
@@ -164,6 +164,14 @@ class Family:
             for name, (points, values) in observations.items()
         ]
         inputs = set(problem.inputs.values())
+        started = {c.value for c in problem.of_type(Initial)}
+        if evolution and (self.numbers or not inputs <= started):
+            raise UndeclaredSymbolError(
+                f"Family {self.name!r}, observed()",
+                "an evolution whose inputs are initial values, as they are",
+                ", ".join(k for k, v in problem.inputs.items() if v not in started) or "numbers",
+                "Declare the problem with coefficient() or parameter(unknown=True) yourself.",
+            )
         kept = [c for c in problem.conditions if not (isinstance(c, Initial) and c.value in inputs)]
         return problem.replace(conditions=[*kept, *given], inputs={}, priors=self.inputs, reference=reference)
 

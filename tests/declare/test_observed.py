@@ -285,3 +285,21 @@ def test_an_unknown_coefficient_of_an_evolution_is_refused(name):
     conditions = [pde.Initial(w, 0), pde.Dirichlet(w, 0)]
     problem = pde.Problem("rod", equation, pde.Interval(x, 0, 1) * pde.Time(t, 0, 1), conditions)
     assert "coefficients" in make_backend(name).supports(problem)[0]
+
+
+def test_evolutions_that_differ_in_more_than_their_start_are_refused():
+    v = pde.unknown("v", x, t)
+
+    def heat(v0, nu):
+        line = pde.Interval(x, 0, 1)
+        return pde.Problem(
+            "heat",
+            [v.diff(t) - nu * v.diff(x, 2)],
+            line * pde.Time(t, 0, 1),
+            [pde.Initial(v, v0), pde.Periodic(v)],
+        )
+
+    start = pde.GaussianField(pde.Interval(x, 0, 1), modes=2)
+    family = pde.Family("heats", heat, {"v0": start, "nu": pde.Uniform(0.1, 0.2)})
+    with pytest.raises(UndeclaredSymbolError, match="initial values"):
+        family.observed({"v": (POINTS, VALUES)})

@@ -21,11 +21,11 @@ from ..sample_field import SampleField
 from .denoiser import LAW, Denoiser
 from .encoding import DEVIATION, JointEncoding
 from .equations import Equations, equations
-from .guidance import DDS, DPS, Guidance, Kriging, Moments, Particles, PiGDM, PublishedRule, Setting
+from .guidance import DDS, DPS, Guidance, Guide, Kriging, Moments, Particles, PiGDM, PublishedRule, Setting
 from .guidance.guidance import Residual
 from .law import GaussianLaw
 from .observing import observed
-from .samplers import SAMPLERS, DPMSolver, GaussianExponential, Sampler, Trajectory
+from .samplers import SAMPLERS, DPMSolver, GaussianExponential, Heun, Sampler, Trajectory
 
 PRIORS = Path(__file__).parent / "priors"
 """Priors that come with the package, one for each family."""
@@ -61,16 +61,16 @@ class DiffusionPDE(Trainable):
     Args:
         weights: the file of a trained prior; None takes the one that comes with the package.
         samples: drawn side by side.
-        sampler: of `samplers`. Noise in every step forgets what a guidance got wrong in the steps before:
-            on Darcy flow it lowers errors by a tenth against the deterministic rule with as many steps.
+        sampler: of `samplers`. Noise in every step forgets what a guidance got wrong in the steps before.
         guidance: of `guidance`. `Kriging` needs no gradient and is stable; `Moments` takes the covariance
             from the network, of which that has to be a good derivative.
         eliminate: noise level below which every estimate's solution is computed from its coefficients (or
             its trajectory from its initial values) by the equations on the prior's grid, so that samples
             satisfy them to the solver's tolerance. None leaves them as they are drawn.
         rank: principal components of the data in the Gaussian law that the network starts from; 0 for the
-            plain preconditioning of Karras et al. Families that are Gaussian by declaration have their
-            exact law, unless rank is 0.
+            plain preconditioning of Karras et al.
+        declared: take the law from the declaration instead, where a family is Gaussian by it and rank is
+            not 0. Nothing is then left to be learned.
         width, blocks, patch: channels of the U-Net's finest level, blocks a level, and the size of the
             squares of nodes that are channels to it.
         batch, learning_rate, weight_decay, warm_up: of AdamW.
@@ -89,6 +89,7 @@ class DiffusionPDE(Trainable):
     guidance: Guidance = field(default_factory=Kriging)
     eliminate: float | None = None
     rank: int = 256
+    declared: bool = True
     width: int = 48
     blocks: int = 1
     patch: int = 2
@@ -103,7 +104,7 @@ class DiffusionPDE(Trainable):
     encoding: ClassVar[type[JointEncoding]] = JointEncoding
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
     capabilities: ClassVar[Capabilities] = Capabilities(
-        needs_tensor_grid=True, gives_uncertainty=True, stochastic=True
+        needs_tensor_grid=True, gives_uncertainty=True, stochastic=True, dtypes=("float64",)
     )
     option_kinds: ClassVar[tuple[type, ...]] = (
         *SAMPLERS.values(),
@@ -126,6 +127,15 @@ class DiffusionPDE(Trainable):
             self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
         self.require("sampler", isinstance(self.sampler, Sampler), "a sampler, such as DPMSolver(steps=20)")
         self.require("guidance", isinstance(self.guidance, Guidance), "a guidance, such as Kriging()")
+        own_steps = isinstance(self.guidance, Particles | PublishedRule)
+        self.require(
+            "eliminate", self.eliminate is None or not own_steps, "None with a rule of its own steps"
+        )
+        if isinstance(self.guidance, PublishedRule):
+            plain = isinstance(self.sampler, Heun) and not self.sampler.churn
+            self.require(
+                "sampler", plain, "Heun(steps=...) without churn, which the published rule is made of"
+            )
 
     # -- the prior -----------------------------------------------------------------------------------
 
@@ -148,7 +158,7 @@ class DiffusionPDE(Trainable):
         """That of the declaration, and True; or that of the data (n, channels, *grid), and False."""
         if not self.rank:
             return GaussianLaw.isotropic(int(np.prod(encoding.shape)), DEVIATION**2, clean), False
-        declared = declared_law(problem, encoding)
+        declared = declared_law(problem, encoding) if self.declared else None
         if declared is not None:
             return declared, True
         return GaussianLaw.of_samples(clean.flatten(1), self.rank, generator), False
@@ -251,7 +261,14 @@ class DiffusionPDE(Trainable):
     def describe(self, state: Sampling) -> str:
         """Evaluations, and how well the samples satisfy the equations."""
         said = f"{state.trajectory.evaluations} evaluations of the prior for {self.samples} samples"
-        residual = state.guide.setting.residual
+        guide: Guide = state.guide
+        said += guide.said()
+        setting = guide.setting
+        if setting.solved is not None:
+            wrong = setting.solved(state.estimate, 0.0) - state.estimate
+            share = float(wrong.norm() / state.estimate.norm())
+            return f"{said}; solutions differ from the solver's by {share:.1e}"
+        residual = setting.residual
         if residual is None:
             return said
         left = float(residual(state.estimate).square().mean().sqrt())
@@ -282,7 +299,7 @@ def declared_law(problem: Problem, encoding: JointEncoding) -> GaussianLaw | Non
         return None
     try:
         found = response(problem, encoding.grid[0])
-    except ValueError:
+    except (ValueError, ArithmeticError):  # another kind of problem, or beyond resonance
         return None
     mean = encoding.normalised(torch.from_numpy(found.mean)[None])[0]
     factor = torch.from_numpy(found.factor).movedim(-1, 0)

@@ -111,6 +111,8 @@ def fitted(family: Family, data: Dataset) -> JointEncoding:
         raise ValueError("some of its inputs are numbers, and a prior is one of fields")
     if not problem.domain.is_box:
         raise ValueError("the domain is no box, and a prior works on uniform grids")
+    if problem.domain.time is not None and coefficients(family):
+        raise ValueError("an evolution with random coefficients is no one image in space and time")
     values = images(family, data)
     evolution = problem.domain.time is not None
     own = len(data.names)

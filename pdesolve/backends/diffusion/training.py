@@ -22,6 +22,8 @@ MEAN_LOG_SIGMA, DEVIATION_LOG_SIGMA = -1.2, 1.2
 """Of the noise levels in training (Karras et al., table 1)."""
 COPIES = 3
 """Of the data, moved as the symmetries allow, that the Gaussian law is taken from beside the data."""
+OF_USE = ("weights", "samples", "sampler", "guidance", "eliminate")
+"""Options that say how a prior is used, and are none of its own."""
 LEVELS = 16
 """Noise levels of the validation loss: quantiles of the same law."""
 
@@ -146,7 +148,7 @@ class PriorTraining(Learner):
         encoding = state.learning.encoding
         return Card(
             self.prior.name,
-            options,
+            {name: value for name, value in options.items() if name not in OF_USE},
             task.family.recipe(),
             task.fixed_parameters(),
             encoding,

@@ -62,6 +62,10 @@ class Guide(ABC):
         """One step of a sampler; returns the estimate of x₀."""
         return sampler.step(run, self.estimate)
 
+    def said(self) -> str:
+        """What the rule found beside samples, for the message to the user."""
+        return ""
+
     def estimate(self, x: Tensor, sigma: float) -> Tensor:
         """The posterior's denoised value, on the solutions of the equations where that was asked for."""
         clean, solved = self.posterior(x, sigma), self.setting.solved

@@ -62,6 +62,7 @@ class KrigingGuide(Guide):
     def gain(self, sigma: float) -> Tensor:
         """V_σ Aᵀ (A V_σ Aᵀ + Σ)⁻¹, (n, m)."""
         if sigma not in self._gains:
+            _forget(self._gains)
             covariance = self.setting.law.covariance_times(self.setting.observed.rows, sigma)
             self._gains[sigma] = torch.cholesky_solve(covariance.T, self.factor(sigma)).T
         return self._gains[sigma]
@@ -69,10 +70,17 @@ class KrigingGuide(Guide):
     def factor(self, sigma: float) -> Tensor:
         """Cholesky's of A V_σ Aᵀ + Σ."""
         if sigma not in self._factors:
+            _forget(self._factors)
             rows = self.setting.observed.rows
             covariance = rows @ self.setting.law.covariance_times(rows, sigma)
             self._factors[sigma] = cholesky(covariance + torch.diag(self._noise))
         return self._factors[sigma]
+
+
+def _forget(kept: dict[float, Tensor]) -> None:
+    """All but the latest: a run meets each noise level once or twice, and each takes (n, m) numbers."""
+    for sigma in list(kept)[:-1]:
+        del kept[sigma]
 
 
 def noise_variances(setting: Setting, floor: float) -> Tensor:
@@ -84,12 +92,13 @@ def cholesky(matrix: Tensor) -> Tensor:
     """A factor of a symmetric matrix that is positive up to rounding."""
     scale = matrix.diagonal().mean()
     share = 1e-14
-    while True:
+    while share < 1:
         factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(matrix + share * scale * torch.eye(len(matrix)).to(matrix))
         if not int(failed):
             return factor
         share *= 10
+    raise ArithmeticError("A covariance of observations is not finite, or far from positive.")
 
 
 __all__ = ["Kriging", "KrigingGuide", "cholesky", "noise_variances"]

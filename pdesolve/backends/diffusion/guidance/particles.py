@@ -68,6 +68,12 @@ class _Particles(Guide):
     def posterior(self, x: Tensor, sigma: float) -> Tensor:
         return self.inner.posterior(x, sigma)
 
+    def said(self) -> str:
+        if math.isnan(self.log_evidence):
+            return ""
+        probability = math.exp(min(self.log_evidence, 0.0))
+        return f"; log evidence {self.log_evidence:.4g}, for an event the probability {probability:.2e}"
+
     def step(self, sampler: Sampler, run: Trajectory) -> Tensor:
         levels = sampler.noise_levels()
         start, end = levels[run.index], levels[run.index + 1]
