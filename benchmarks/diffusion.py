@@ -9,9 +9,9 @@ of the prior, for the unknown u and the coefficient a: ``sample`` of one draw, `
 ``forward`` observes a, ``inverse`` observes u. ``seconds`` is the median of whole calls of `solve`; the
 first call of a linear family spends more on its law, which later ones find ready.
 
-The priors of the linear families hold their exact law, as declared: ``poisson`` and ``helmholtz`` are tests of
-the sampling. ``poisson-data`` has the principal components of its training data instead, and ``poisson-plain``
-none: the preconditioning of Karras et al., guided by the derivative of the network.
+The priors of the linear families hold their exact law, as declared: ``poisson`` and ``helmholtz`` are tests
+of the sampling. ``poisson-data`` has the principal components of its training data instead, and
+``poisson-plain`` none: the preconditioning of Karras et al., guided by the derivative of the network.
 """
 
 from __future__ import annotations
