@@ -17,6 +17,13 @@ TEST_SEED = 1_000_000
 """Added to the job's seed for members that the error is measured on, beside the job's own."""
 
 
+def is_untrained(method: Backend) -> bool:
+    """Whether a job of this method begins with a training."""
+    from pdesolve.backends.operators import NeuralOperator
+
+    return isinstance(method, NeuralOperator) and method.weights is None
+
+
 def trained(job: Job, operator: Any) -> tuple[Backend, dict[str, float]]:
     """The operator with weights; seconds of ``data`` and ``training``, and its mean error on a test set.
 

@@ -10,6 +10,7 @@ from pdesolve.backends.registry import backend_class, make_backend, option_names
 from pdesolve.declare import PDESolveError
 
 from .job import Job
+from .learned import is_untrained
 
 Call = tuple[str, dict[str, Any]]
 """A name and its arguments."""
@@ -75,13 +76,16 @@ def matrix(
 ) -> list[Job]:
     """All jobs, problem by problem; what a seed or a budget would not change runs once.
 
-    Stochastic methods run with seeds 0 to ``seeds`` - 1, methods without an end of their own with each
-    budget, others with the largest. Classical backends whose ``rtol`` is not given run once for each
-    tolerance of `CLASSICAL`. The best of them that supports a problem is added where none was asked for.
+    Stochastic methods run with seeds 0 to ``seeds`` - 1, methods without an end of their own, training
+    among them, with each budget, others with the largest. Classical backends whose ``rtol`` is not given
+    run once for each tolerance of `CLASSICAL`. The best of them that supports a problem is added where none
+    was asked for.
 
     Raises:
         PDESolveError: a problem, backend, parameter or option that does not exist.
     """
+    from pdesolve.problems import FAMILIES
+
     jobs = []
     for name, parameters in problems:
         declared = Job(name, "spectral", parameters).declare()
@@ -91,10 +95,11 @@ def matrix(
             asked = [(b, {}) for b in able[:1]] + asked
         for backend, options in asked:
             method = Job(name, backend, options=options).method()  # refuses what it does not know
-            if method.supports(declared):  # one row says why
+            learns = is_untrained(method) and name in FAMILIES  # it supports nothing before its training
+            if not learns and method.supports(declared):  # one row says why
                 jobs.append(Job(name, backend, parameters, options, 0, max(budgets)))
             else:
-                jobs += _of_backend(name, parameters, backend, options, seeds, budgets)
+                jobs += _of_backend(name, parameters, backend, options, seeds, budgets, learns)
     return jobs
 
 
@@ -105,6 +110,7 @@ def _of_backend(
     options: dict[str, Any],
     seeds: int,
     budgets: Sequence[float],
+    learns: bool,
 ) -> list[Job]:
     facts = backend_class(backend).capabilities
     ladder = CLASSICAL.get(backend, ()) if "rtol" in option_names(backend) and "rtol" not in options else ()
@@ -113,6 +119,6 @@ def _of_backend(
     return [
         Job(problem, backend, parameters, variant, seed, budget, series=series)
         for variant in variants
-        for budget in (budgets if facts.open_ended else [max(budgets)])
+        for budget in (budgets if facts.open_ended or learns else [max(budgets)])
         for seed in range(seeds if facts.stochastic else 1)
     ]

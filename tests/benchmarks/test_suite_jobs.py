@@ -137,6 +137,17 @@ def test_the_matrix_runs_once_what_seeds_and_budgets_do_not_change():
     assert {j.label for j in of["spectral"]} == {"spectral"}
 
 
+def test_what_is_trained_first_runs_with_all_seeds_and_budgets():
+    """Untrained it supports nothing, which is no reason to leave its training out."""
+    problems = [("burgers-random", {"member": 3}), ("burgers", {})]
+    jobs = [j for j in matrix(problems, [("fno", {"width": 8})], 2, (10, 30)) if j.backend == "fno"]
+    learned = {(j.seed, j.budget) for j in jobs if j.problem == "burgers-random"}
+    assert learned == {(s, b) for s in range(2) for b in (10, 30)}
+    assert [(j.seed, j.budget) for j in jobs if j.problem == "burgers"] == [
+        (0, 30)
+    ]  # no family to learn from
+
+
 def test_where_the_best_classical_backend_cannot_the_next_one_is_the_line():
     jobs = matrix([("poisson-l-shape", {})], [("pinn", {})])
     assert {j.backend for j in jobs} == {"pinn", "fem"}
