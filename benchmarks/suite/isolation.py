@@ -22,6 +22,7 @@ from pathlib import Path
 from .job import Job
 from .outcome import FAILED, OUT_OF_MEMORY, TIMED_OUT
 from .store import Row
+from .worker import SOLVING
 
 POLL_SECONDS = 0.1
 START_UP_SECONDS = 180.0
@@ -59,7 +60,8 @@ def run_isolated(text: str, limits: Limits, stop: threading.Event | None = None)
     with tempfile.TemporaryDirectory(prefix="pdesolve-job-") as folder:
         answer, log = Path(folder) / "answer.json", Path(folder) / "log.txt"
         process = _spawn(text, answer, log, limits)
-        end, peak = _watch(process, begin + limits.seconds_for(job), limits.memory, stop)
+        deadline = begin + limits.seconds_for(job)
+        end, peak, peak_solving = _watch(process, deadline, limits.memory, stop, answer.with_suffix(SOLVING))
         if not end and answer.exists():
             row: Row = json.loads(answer.read_text())
         else:
@@ -70,7 +72,7 @@ def run_isolated(text: str, limits: Limits, stop: threading.Event | None = None)
 
         row["machine"] = this_machine()
     row |= {"address": job.address, "job": json.loads(text)}
-    row["peak_memory_bytes"] = max(peak, row.get("peak_memory_bytes") or 0)
+    row["peak_memory_bytes"] = max(peak_solving, row.get("peak_memory_bytes") or 0) or peak
     row["seconds_wall"] = round(time.monotonic() - begin, 3)
     return json.dumps(row)
 
@@ -98,14 +100,20 @@ def _spawn(text: str, answer: Path, log: Path, limits: Limits) -> subprocess.Pop
 
 
 def _watch(
-    process: subprocess.Popen[str], deadline: float, memory: int | None, stop: threading.Event | None
-) -> tuple[tuple[str | None, str] | None, int]:
-    """Wait for the end, or bring it about; why we did, and the largest memory seen."""
-    peak = 0
+    process: subprocess.Popen[str],
+    deadline: float,
+    memory: int | None,
+    stop: threading.Event | None,
+    solving: Path,
+) -> tuple[tuple[str | None, str] | None, int, int]:
+    """Wait for the end, or bring it about; why we did, and the largest memory, at all and while solving."""
+    peak = peak_solving = 0
     why: tuple[str | None, str] | None = None
     while process.poll() is None:
         used = resident_bytes(process.pid)
         peak = max(peak, used)
+        if solving.exists():
+            peak_solving = max(peak_solving, used)
         if stop is not None and stop.is_set():
             why = None, "stopped"
         elif time.monotonic() > deadline:
@@ -122,7 +130,7 @@ def _watch(
     if process.stdin is not None:
         with contextlib.suppress(OSError):  # what was not sent to a process that is gone
             process.stdin.close()
-    return why, peak
+    return why, peak, peak_solving
 
 
 def _end(process: subprocess.Popen[str]) -> None:

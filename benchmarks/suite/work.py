@@ -5,25 +5,32 @@ from __future__ import annotations
 import base64
 import io
 import math
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from pdesolve.backends.base import Backend
 from pdesolve.declare import Problem
-from pdesolve.driver import UnsupportedProblemError, solve
+from pdesolve.driver import UnsupportedProblemError, load, solve
 from pdesolve.solution import Solution, Status
 
 from .checks import reference_residual
 from .job import Job
+from .learned import is_untrained, trained
 from .outcome import DONE, FAILED, OUT_OF_MEMORY, UNSUPPORTED
 from .place import this_machine
 from .store import Row
 
 PICTURE_DPI = 60
 COLOURS = 64  # a palette: a third of the bytes, and a report holds dozens of pictures
+NOTHING: AbstractContextManager[object] = nullcontext()
 
 
-def run_job(job: Job) -> Row:
-    """What the job gives: a dictionary of JSON values.
+def run_job(job: Job, solving: AbstractContextManager[object] = NOTHING) -> Row:
+    """What the job gives: a dictionary of JSON values. ``solving`` is entered for training and solving alone.
 
     ``outcome`` is ``done``, ``failed`` or ``unsupported``, with a ``reason`` for the last two. Done jobs,
     and diverged ones as far as they came, have ``status``, ``relative_l2``, ``max_error``, ``curve``
@@ -32,24 +39,28 @@ def run_job(job: Job) -> Row:
     """
     row: Row = {"machine": this_machine()}
     try:
-        problem = job.declare()
-        method, learned = _prepare(job)
-        reasons = method.supports(problem)
-        if reasons:
-            raise UnsupportedProblemError(method.name, problem.name, "; ".join(reasons), "")
-        reference = own_reference(problem, method)
-        solution = solve(
-            problem,
-            method,
-            budget=None if learned else job.budget,  # a learned operator's budget was its training's
-            steps=None if learned else job.steps,
-            seed=job.seed,
-            device=job.device,
-            dtype=job.dtype,
-            reference=reference,
-            progress=False,
-            throw=False,
-        )
+        problem, method = job.declare(), job.method()
+        learns = is_untrained(method)
+        if not learns:
+            _require_support(problem, method)
+        reference = computed_reference(job, problem)
+        with solving:  # not the reference, nor the picture
+            learned = None
+            if learns:
+                method, learned = trained(job, method)
+                _require_support(problem, method)
+            solution = solve(
+                problem,
+                method,
+                budget=None if learned else job.budget,  # a learned operator's budget was its training's
+                steps=None if learned else job.steps,
+                seed=job.seed,
+                device=job.device,
+                dtype=job.dtype,
+                reference=reference,
+                progress=False,
+                throw=False,
+            )
         return row | described(solution, learned)
     except UnsupportedProblemError as error:
         return row | {"outcome": UNSUPPORTED, "reason": error.got}
@@ -95,29 +106,30 @@ def described(solution: Solution, learned: Mapping[str, float] | None = None, pi
     }
 
 
-def own_reference(problem: Problem, method: Backend) -> Solution | None:
-    """The problem's reference, computed apart, where the method under test is what it is computed by.
+def computed_reference(job: Job, problem: Problem) -> Solution | None:
+    """The reference of a problem that a backend computes, from a process of its own; None for any other.
 
-    `solve` would leave the error out, as no method is a reference for itself. Here it is measured, and the
-    report believes no error below the reference's own.
+    Computed here, it would warm the method under test where that is the same backend, and its memory would
+    be taken for the method's. `solve` would leave the error of that method out, as none is a reference for
+    itself. Here it is measured, and the report believes no error below the reference's own.
     """
-    declared = problem.reference
-    if declared is None or declared.backend != method.name:
+    if problem.reference is None or problem.reference.backend is None:
         return None
-    computed = solve(problem, declared.backend, progress=False, throw=False, **declared.options)
-    return computed if computed.success else None
+    with tempfile.TemporaryDirectory(prefix="pdesolve-reference-") as folder:
+        file = Path(folder) / "reference.h5"
+        command = [sys.executable, "-m", "pdesolve.benchmarks.suite.referring", str(file)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            process.stdin.write(job.canonical() + "\n")
+            process.stdin.flush()  # left open: its end tells that we are gone
+            process.wait()
+        return load(file, problem) if file.exists() else None
 
 
-def _prepare(job: Job) -> tuple[Backend, dict[str, float] | None]:
-    """The backend with its options; a learned operator is trained first."""
-    from pdesolve.backends.operators import NeuralOperator
-
-    method = job.method()
-    if not isinstance(method, NeuralOperator) or method.weights is not None:
-        return method, None
-    from .learned import trained
-
-    return trained(job, method)
+def _require_support(problem: Problem, method: Backend) -> None:
+    reasons = method.supports(problem)
+    if reasons:
+        raise UnsupportedProblemError(method.name, problem.name, "; ".join(reasons), "")
 
 
 def _curve(solution: Solution) -> dict[str, list[float | None]]:

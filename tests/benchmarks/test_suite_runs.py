@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from pdesolve.benchmarks.suite import Job, Limits, Processes, Store, connect, run_isolated, run_job, sweep
+from pdesolve.benchmarks.suite import (
+    Job,
+    Limits,
+    Processes,
+    Store,
+    connect,
+    run_isolated,
+    run_job,
+    sweep,
+    work,
+)
 from pdesolve.benchmarks.suite.executors import SchedulerError
 from pdesolve.declare import PDESolveError
 
@@ -54,9 +64,34 @@ def test_a_jobs_own_failure_is_a_result(job, outcome, words):
 
 
 def test_a_backend_that_is_the_reference_is_measured_all_the_same():
-    row = run_job(Job("kdv", "spectral", options={"rtol": 1e-2}))
+    solved = []
+    with pytest.MonkeyPatch.context() as patch:
+        here = work.solve
+        patch.setattr(work, "solve", lambda problem, *a, **k: solved.append(k) or here(problem, *a, **k))
+        row = run_job(Job("kdv", "spectral", options={"rtol": 1e-2}))
+    assert len(solved) == 1  # the reference, by the same backend, has warmed nothing in this process
+    assert solved[0]["reference"].success
     assert 1e-8 < row["relative_l2"] < 1e-2
     assert 0 < row["reference"]["error"] < 1e-7
+
+
+def test_memory_of_a_job_is_that_of_its_method(monkeypatch, tmp_path):
+    """Neither the reference before nor the picture after it counts."""
+    program = tmp_path / "worker.py"
+    program.write_text(
+        "import json, pathlib, sys, time\n"
+        "answer = pathlib.Path(sys.argv[-1]); solving = answer.with_suffix('.solving')\n"
+        "before = bytearray(400_000_000); time.sleep(0.5); del before\n"
+        "solving.touch(); time.sleep(0.5); solving.unlink()\n"
+        "after = bytearray(400_000_000); time.sleep(0.5)\n"
+        "answer.write_text(json.dumps({'outcome': 'done', 'machine': {}}))\n"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    row = json.loads(run_isolated(QUICK.canonical(), Limits()))
+    assert 0 < row["peak_memory_bytes"] < 200_000_000
 
 
 # -- limits
