@@ -23,7 +23,9 @@ class Job:
     """One solve, described by plain values: whoever runs it gets the same numbers, up to time.
 
     Attributes:
-        problem: a name of the catalogue, or of a family (then ``parameters`` may hold ``member``).
+        problem: a name of the catalogue, or of a family. Then ``parameters`` may hold ``member`` and, for
+            a recovery from observations, ``sensors`` (how many of each field by name) and ``nodes``, on
+            which they lie; see `pdesolve.observe`.
         backend: a backend's name.
         parameters: of the problem.
         options: of the backend; lists stand for tuples.
@@ -121,8 +123,12 @@ class Job:
 
         parameters = thawed(self.parameters)
         if self.problem in FAMILIES:
-            member = parameters.pop("member", 0)
-            return family(self.problem, **parameters).sample(member)
+            member, sensors = parameters.pop("member", 0), parameters.pop("sensors", None)
+            nodes = parameters.pop("nodes", None)
+            drawn_from = family(self.problem, **parameters)
+            if sensors is None and nodes is None:
+                return drawn_from.sample(member)
+            return pdesolve.observe(drawn_from, member, sensors or {}, nodes=nodes)
         return catalogue(self.problem, **parameters)
 
 

@@ -71,7 +71,7 @@ def runs(
 def quick() -> list[Job]:
     """Every backend on problems that suit it, DeepXDE and the classical line, in under ten minutes."""
     waves, member = {"a": 4, "b": 4}, {"member": 3}
-    torus = {"T": 0.5}
+    torus, observed = {"T": 0.5}, {**member, "sensors": {"u": 125}, "nodes": 32}
     return [
         *line("burgers", "spectral", (1e-3, 1e-4, 1e-8)),
         *line("burgers", "fem", (1e-1, 1e-2)),
@@ -97,6 +97,9 @@ def quick() -> list[Job]:
         *runs("poisson-l-shape", "pinn", 10, depth=2, width=16, points=600, compile=False),
         *runs("poisson-l-shape", "deepxde", 15),
         *runs("poisson-l-shape", "gp", 15),
+        *runs("poisson-random", "gp-oracle", 30, observed),
+        *runs("poisson-random", "diffusion", 30, observed),
+        *runs("darcy-random", "diffusion", 30, observed),
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .curves import ERRORS, TIMES, points
+from .store import Row
 from .summary import Case, Range, Series
 
 NOT_REACHED = "not reached"
@@ -41,6 +42,7 @@ def header() -> list[str]:
         "outcome",
         "seeds",
         "least error",
+        "of each unknown",
         *(f"s to {error:.0e}" for error in ERRORS),
         *(f"error at {seconds:g} s" for seconds in TIMES),
         "set-up s",
@@ -66,6 +68,7 @@ def cells(case: Case, series: Series) -> list[str]:
         series.outcomes,
         str(len(series.seeds)),
         range_text(series.error, error_text, "–"),
+        _of_each(best),
         *(range_text(series.time_to(error), seconds_text, unmeasured or "–") for error in ERRORS),
         *(range_text(series.error_at(seconds), error_text, "–") for seconds in TIMES),
         *parts,
@@ -73,6 +76,14 @@ def cells(case: Case, series: Series) -> list[str]:
         "" if even is None else "never" if math.isinf(even) else f"{even:.0f}",
         series.machine,
     ]
+
+
+def _of_each(row: Row | None) -> str:
+    """``u 3.8e-03, a 7.8e-02``, of the best result; empty where there is one unknown."""
+    errors = (row or {}).get("per_unknown") or {}
+    if len(errors) < 2:
+        return ""
+    return ", ".join(f"{k} {'–' if e is None else error_text(e)}" for k, e in errors.items())
 
 
 def write_summary(cases: Sequence[Case], file: Path) -> Path:

@@ -35,7 +35,8 @@ def run_job(job: Job, solving: AbstractContextManager[object] = NOTHING) -> Row:
     ``outcome`` is ``done``, ``failed`` or ``unsupported``, with a ``reason`` for the last two. Done jobs,
     and diverged ones as far as they came, have ``status``, ``relative_l2``, ``max_error``, ``curve``
     (seconds, step and error while it ran), ``seconds`` (set-up, data, training, evaluation),
-    ``peak_memory_bytes``, ``reference``, ``versions`` and ``picture`` (PNG, base64).
+    ``peak_memory_bytes``, ``reference``, ``versions`` and ``picture`` (PNG, base64); and ``per_unknown``,
+    errors at the end by name.
     """
     row: Row = {"machine": this_machine()}
     try:
@@ -82,6 +83,7 @@ def described(solution: Solution, learned: Mapping[str, float] | None = None, pi
         "status": solution.status.name,
         "message": solution.message,
         "relative_l2": None if norms is None else finite(norms.relative_l2),
+        "per_unknown": {} if norms is None else {k: finite(e) for k, e in norms.per_unknown.items()},
         "max_error": None if norms is None else finite(norms.max),
         "error_estimate": None if solution.error_estimate is None else finite(solution.error_estimate),
         "reference": None

@@ -63,6 +63,7 @@ EXACT = sp.exp(-t) * sp.sin(x)
 def test_the_reference_itself_has_no_error(reference):
     row = described(answer(heat(reference), exact))
     assert row["relative_l2"] < 1e-15 and row["max_error"] < 1e-15
+    assert row["per_unknown"] == {"u": row["relative_l2"]}
 
 
 def test_errors_are_those_of_the_answer_and_of_nothing_else():

@@ -172,6 +172,16 @@ def test_a_case_without_a_classical_line_says_so():
     assert "no classical line" in summarize([result()])[0].flags[0]
 
 
+def test_a_recovery_states_each_unknown_and_lacks_no_classical_line():
+    row = result("diffusion", per_unknown={"u": 3.8e-3, "a": 7.8e-2})
+    row["job"]["parameters"] = {"sensors": {"u": 125}}
+    (case,) = summarize([row])
+    assert case.flags == ()
+    assert cells(case, case.series[0])[header().index("of each unknown")] == "u 3.8e-03, a 7.8e-02"
+    (case,) = summarize([result(per_unknown={"u": 1e-3})])
+    assert cells(case, case.series[0])[header().index("of each unknown")] == ""
+
+
 # -- files
 
 
