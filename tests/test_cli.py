@@ -592,7 +592,10 @@ def test_bench_writes_a_report_and_goes_on_from_it(tmp_path: Path, monkeypatch: 
     assert len(ran) == 6
     again = run(*TINY, "--out", out)
     assert again.exit_code == 0 and len(ran) == 6
-    assert "6 of 6 jobs have a result" in again.stderr
+    assert "6 of 6 jobs have a result" in again.stderr and "another" not in again.stderr
+    monkeypatch.setattr("pdesolve.benchmarks.machine.commit", lambda: "0000000-of-the-tests")
+    elsewhere = run(*TINY, "--out", out)
+    assert "this checkout is another" in elsewhere.stderr
     # A report of two machines: the other one has the same results under another name.
     (tmp_path / "other").mkdir()
     text = (out / "results.jsonl").read_text().replace('"mine"', '"theirs"')

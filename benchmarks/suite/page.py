@@ -12,7 +12,7 @@ from typing import Any
 
 from .figures import colour
 from .papers import Comparison
-from .store import Store
+from .store import Row, Store, commits
 from .summary import Case, Series
 from .tables import cells, header
 
@@ -54,20 +54,26 @@ def _machines(store: Store) -> str:
     found: dict[str, dict[str, Any]] = {}
     for row in store.rows():
         facts = row.get("machine", {})
-        about = found.setdefault(str(facts.get("name", "")), {"facts": facts, "versions": {}, "dates": []})
+        about = found.setdefault(
+            str(facts.get("name", "")), {"facts": facts, "versions": {}, "dates": [], "rows": []}
+        )
         about["versions"] |= row.get("versions") or {}
         about["dates"].append(facts.get("date", ""))
+        about["rows"].append(row)
     return "".join(_machine(name, **about) for name, about in found.items())
 
 
-def _machine(name: str, facts: dict[str, Any], versions: dict[str, str], dates: list[str]) -> str:
+def _machine(
+    name: str, facts: dict[str, Any], versions: dict[str, str], dates: list[str], rows: list[Row]
+) -> str:
     known = ", ".join(f"{package} {version}" for package, version in sorted(versions.items()))
+    known_commits = sorted(commits(rows))
     hardware = f"{facts.get('processor')}, {facts.get('cores')} cores"
     parts = (
         name if name == hardware else f"{name}: {hardware}",
         f"{facts.get('threads')} threads a job",
         known or "versions unknown",
-        f"commit {facts.get('commit')}",
+        f"{'commit' if len(known_commits) == 1 else 'commits'} {', '.join(known_commits) or 'unknown'}",
         f"{min(dates)[:16]} to {max(dates)[:16]} UTC",
     )
     return f'<p class="soft machine">{html.escape("; ".join(parts))}</p>'

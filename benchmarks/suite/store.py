@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +74,19 @@ class Store:
             os.fsync(file.fileno())
 
     def picture(self, row: Row) -> Path:
-        """Where the picture of a result is kept; it need not be there."""
-        return self.folder / PICTURES / f"{row['address']}.png"
+        """Where the picture of a result is kept, one for each machine; it need not be there."""
+        machine = str(row.get("machine", {}).get("name", ""))
+        known = hashlib.sha256(machine.encode()).hexdigest()[:8]
+        return self.folder / PICTURES / f"{row['address']}-{known}.png"
+
+    def commits(self) -> set[str]:
+        """Of the code that the results come from; results that do not say are left out."""
+        return commits(self.rows())
+
+
+def commits(rows: Iterable[Row]) -> set[str]:
+    """The commits that results name."""
+    return {str(commit) for row in rows if (commit := row.get("machine", {}).get("commit"))}
 
 
 def _ends_a_line(file: Any) -> bool:

@@ -66,6 +66,12 @@ def bench_request(request: BenchRequest, output: Output) -> int:
     left = remaining(jobs, store, request.retry)
     if len(left) < len(jobs):
         output.note(f"{len(jobs) - len(left)} of {len(jobs)} jobs have a result in {store.file}.")
+        other = other_commits(store)
+        if other:
+            output.note(
+                f"Results in {store.file} come from commit {', '.join(other)}; this checkout is another. "
+                "What has a result is not run again: give another --out for this one's."
+            )
     if left:
         output.note(f"{len(left)} jobs to run. Killed half-way? {how_to_go_on(request)}")
     try:
@@ -75,6 +81,14 @@ def bench_request(request: BenchRequest, output: Output) -> int:
         output.note(f"Stopped with {kept} of {len(jobs)} results in {store.file}. {how_to_go_on(request)}")
         return INTERRUPTED
     return report(store, request, output, lost, len(jobs))
+
+
+def other_commits(store: Store) -> list[str]:
+    """Commits of stored results that are not the one that is checked out; none where that is unknown."""
+    from ..benchmarks.machine import commit
+
+    here = commit()
+    return [] if here is None else sorted(store.commits() - {here})
 
 
 def _check(request: BenchRequest) -> None:

@@ -119,11 +119,12 @@ def test_pictures_are_files(tmp_path):
 def test_machines_are_kept_apart_by_merging(tmp_path):
     first, second = Store(tmp_path / "a"), Store(tmp_path / "b")
     first.add(row(machine="one", picture=base64.b64encode(b"1").decode()))
-    second.add(row(machine="two"))
+    second.add(row(machine="two", picture=base64.b64encode(b"2").decode()))
     second.add(row(dataclasses.replace(JOB, seed=5), machine="two"))
     merged = merge([first.folder, second.folder], tmp_path / "c")
     assert sorted(r["machine"]["name"] for r in merged.rows()) == ["one", "two", "two"]
-    assert merged.picture(merged.rows()[0]).read_bytes() == b"1"
+    pictures = {r["machine"]["name"]: merged.picture(r) for r in merged.rows() if r["address"] == JOB.address}
+    assert pictures["one"].read_bytes() == b"1" and pictures["two"].read_bytes() == b"2"
     merge([first.folder, second.folder], tmp_path / "c")  # again: nothing is doubled
     assert len(merged.rows()) == 3
     for wrong in ([tmp_path / "nothing", second.folder], [first.folder, tmp_path / "c"]):

@@ -270,6 +270,16 @@ def test_two_machines_in_one_report(store, tmp_path):
     assert page.of("td").count("two") == 1
 
 
+def test_the_page_names_every_commit_of_its_results(tmp_path):
+    store = Store(tmp_path)
+    for seed, commit in enumerate(("bbb", "aaa-dirty", "bbb", None)):
+        row = result(seed=seed)
+        row["machine"]["commit"] = commit
+        store.add(row)
+    assert store.commits() == {"aaa-dirty", "bbb"}
+    assert "; commits aaa-dirty, bbb;" in write_report(store)[0].read_text()
+
+
 def test_an_empty_folder_gives_an_empty_report(tmp_path):
     assert "<h1>" in write_report(Store(tmp_path))[0].read_text()
 
