@@ -95,11 +95,15 @@ class GaussianLaw:
 
     def covariance_times(self, rows: Tensor, sigma: float) -> Tensor:
         """V_σ Aᵀ (n, m) of rows A (m, n)."""
-        square = sigma**2
-        along = self.variances * square / (self.variances + square)
-        across = self.rest * square / (self.rest + square)
+        along, across = self.conditional(sigma)
         inside = (rows @ self.vectors) * (along - across)
         return self.vectors @ inside.T + across * rows.T
+
+    def conditional(self, sigma: float) -> tuple[Tensor, Tensor]:
+        """Eigenvalues of V_σ: along the vectors (r,), and along every other direction ()."""
+        square = sigma**2
+        along = self.variances * square / (self.variances + square)
+        return along, self.rest * square / (self.rest + square)
 
     def function(self, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
         """f(C) x of x (batch, n), for a function of the variances."""

@@ -67,8 +67,8 @@ class _Event(Guide):
         spread = self.setting.law.covariance_times(slope, sigma)
         variance = (slope * spread.T).sum(dim=1)
         if len(self.setting.observed):
-            seen = slope @ self.inner.gain(sigma)
-            variance = variance - (seen * (self.setting.observed.rows @ spread).T).sum(dim=1)
+            seen = self.setting.observed.rows @ spread
+            variance = variance - (seen * torch.cholesky_solve(seen, self.inner.factor(sigma))).sum(dim=0)
         floor = math.sqrt(torch.finfo(slope.dtype).eps)
         return variance.clamp(min=floor * float(variance.abs().max()) + floor**2).sqrt()
 

@@ -40,47 +40,44 @@ class Kriging(Guidance):
 
 
 class KrigingGuide(Guide):
+    """Works in the modes of the law, so that the covariance of the whole image is never formed."""
+
     def __init__(self, setting: Setting, floor: float) -> None:
         super().__init__(setting)
+        rows = setting.observed.rows
         self._noise = noise_variances(setting, floor)
-        self._gains: dict[float, Tensor] = {}
+        self._modes, self._gram = rows @ setting.law.vectors, rows @ rows.T
         self._factors: dict[float, Tensor] = {}
 
     def posterior(self, x: Tensor, sigma: float) -> Tensor:
         clean = self.setting.denoise(x, sigma)
-        return clean + (self.setting.misfit(clean) @ self.gain(sigma).T).view_as(clean)
+        weights = torch.cholesky_solve(self.setting.misfit(clean).T, self.factor(sigma)).T
+        return clean + self.spread(weights, sigma).view_as(clean)
 
     def twisted(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         clean = self.setting.denoise(x, sigma)
-        misfit = self.setting.misfit(clean)
-        factor = self.factor(sigma)
+        misfit, factor = self.setting.misfit(clean), self.factor(sigma)
         whitened = torch.linalg.solve_triangular(factor, misfit.T, upper=False)
         size = factor.diagonal().log().sum() + len(factor) * math.log(2 * math.pi) / 2
+        weights = torch.linalg.solve_triangular(factor.T, whitened, upper=True).T
         reward = -whitened.square().sum(dim=0) / 2 - size
-        return clean + (misfit @ self.gain(sigma).T).view_as(clean), clean, reward
+        return clean + self.spread(weights, sigma).view_as(clean), clean, reward
 
-    def gain(self, sigma: float) -> Tensor:
-        """V_σ Aᵀ (A V_σ Aᵀ + Σ)⁻¹, (n, m)."""
-        if sigma not in self._gains:
-            _forget(self._gains)
-            covariance = self.setting.law.covariance_times(self.setting.observed.rows, sigma)
-            self._gains[sigma] = torch.cholesky_solve(covariance.T, self.factor(sigma)).T
-        return self._gains[sigma]
+    def spread(self, weights: Tensor, sigma: float) -> Tensor:
+        """V_σ Aᵀ w (batch, n) of weights (batch, m)."""
+        law = self.setting.law
+        along, across = law.conditional(sigma)
+        inside = (weights @ self._modes) * (along - across)
+        return inside @ law.vectors.T + across * (weights @ self.setting.observed.rows)
 
     def factor(self, sigma: float) -> Tensor:
-        """Cholesky's of A V_σ Aᵀ + Σ."""
+        """Cholesky's of A V_σ Aᵀ + Σ; the last one is kept."""
         if sigma not in self._factors:
-            _forget(self._factors)
-            rows = self.setting.observed.rows
-            covariance = rows @ self.setting.law.covariance_times(rows, sigma)
+            self._factors.clear()
+            along, across = self.setting.law.conditional(sigma)
+            covariance = (self._modes * (along - across)) @ self._modes.T + across * self._gram
             self._factors[sigma] = cholesky(covariance + torch.diag(self._noise))
         return self._factors[sigma]
-
-
-def _forget(kept: dict[float, Tensor]) -> None:
-    """All but the latest: a run meets each noise level once or twice, and each takes (n, m) numbers."""
-    for sigma in list(kept)[:-1]:
-        del kept[sigma]
 
 
 def noise_variances(setting: Setting, floor: float) -> Tensor:

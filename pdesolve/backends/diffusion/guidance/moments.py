@@ -54,12 +54,11 @@ class _Moments(KrigingGuide):
         clean, pulled = vector_jacobian(self.setting.denoise, x, sigma)
         rows = self.setting.observed.rows
 
-        known = self.setting.law.covariance_times(rows, sigma).T
         share = self.options.blend
 
         def spread(w: Tensor) -> Tensor:
             learned = sigma**2 * pulled((w @ rows).view_as(clean)).flatten(1)
-            return (1 - share) * learned + share * (w @ known)
+            return (1 - share) * learned + share * self.spread(w, sigma)
 
         def apply(w: Tensor) -> Tensor:
             return spread(w) @ rows.T + w * self._noise
