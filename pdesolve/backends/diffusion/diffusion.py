@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ...declare import Initial, Problem
 from ...declare.domain import Array
-from ...residual.stencil import response
+from ...residual.stencil import Response, response
 from ...solution.status import Status
 from .. import card as cards
 from ..base import Capabilities, Context, Progress
@@ -301,6 +302,11 @@ def declared_law(problem: Problem, encoding: JointEncoding) -> GaussianLaw | Non
         found = response(problem, encoding.grid[0])
     except (ValueError, ArithmeticError):  # another kind of problem, or beyond resonance
         return None
+    return _law(found, encoding)
+
+
+@functools.lru_cache(maxsize=2)  # a second and more of linear algebra, the same for all observations
+def _law(found: Response, encoding: JointEncoding) -> GaussianLaw:
     mean = encoding.normalised(torch.from_numpy(found.mean)[None])[0]
     factor = torch.from_numpy(found.factor).movedim(-1, 0)
     unit = encoding.normalised(factor) - encoding.normalised(torch.zeros_like(factor[:1]))
