@@ -92,7 +92,7 @@ def _section(number: int, case: Case, store: Store) -> str:
 
 def _table(case: Case) -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header())
-    words = (header().index("outcome"), header().index("machine"))
+    words = tuple(header().index(name) for name in ("options", "outcome", "machine"))
     body = ""
     for series in case.series:
         texts = cells(case, series)

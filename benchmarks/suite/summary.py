@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
+from typing import Any
 
 from .curves import ERRORS, TIMES, Point, error_at, points, reference_error, time_to, total_seconds
 from .doubts import doubts
-from .job import Job
+from .job import Job, call_text
 from .matrix import CLASSICAL
 from .outcome import DONE
 from .store import Row
@@ -71,6 +72,15 @@ class Series:
         if set(counts) == {DONE}:
             return DONE
         return "; ".join(text if n == len(self.rows) else f"{n} x {text}" for text, n in counts.most_common())
+
+    @property
+    def options(self) -> str:
+        """What was set apart from the defaults; values of several variants as ``rtol=0.01|1e-06``."""
+        found: dict[str, dict[str, None]] = {}
+        for row in self.rows:
+            for name, value in row["job"]["options"].items():
+                found.setdefault(name, {})[_value(value)] = None
+        return ", ".join(f"{name}={'|'.join(values)}" for name, values in found.items())
 
     def _over_seeds(self, number: Callable[[Row], float | None]) -> Range | None:
         values = []
@@ -211,7 +221,17 @@ def _outcome(row: Row) -> str:
     if not points(row):
         why = [str(row.get("message") or ""), *(row.get("warnings") or ())]
         return f"no error: {row.get('status')}, {'; '.join(filter(None, why))}"
+    budget = row["job"]["budget"]
+    if row["job"]["backend"] in PEERS and budget is not None and total_seconds(row) >= budget:
+        return f"{DONE}, its recipe cut short by the budget: {row.get('message') or 'no message'}"
     return DONE
+
+
+def _value(value: Any) -> str:
+    """An option as text; of an object written as its ``kind`` and fields, the call that makes it."""
+    if isinstance(value, dict) and "kind" in value:
+        return call_text(str(value["kind"]), {k: v for k, v in value.items() if k != "kind"})
+    return repr(value)
 
 
 def _variant(row: Row) -> tuple[str, str]:

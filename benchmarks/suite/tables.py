@@ -39,6 +39,7 @@ def header() -> list[str]:
     """Names of the columns of `cells`."""
     return [
         "method",
+        "options",
         "outcome",
         "seeds",
         "least error",
@@ -65,6 +66,7 @@ def cells(case: Case, series: Series) -> list[str]:
     even = case.break_even(series)
     return [
         series.label,
+        series.options,
         series.outcomes,
         str(len(series.seeds)),
         range_text(series.error, error_text, "–"),
