@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+REPORT := out/bench
+HTML := docs/_build/html
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCHMARKS := $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: help venv demo test test-slow lint types contract docs bench records clean
+.PHONY: help venv demo test test-slow lint types contract docs docs-benchmark bench records clean
 
 help:
 	@echo "make demo       solve the Burgers equation and write VTK, HDF5 and a picture to out/demo"
@@ -53,13 +55,20 @@ contract: venv
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.stamp-docs
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
-	@echo "open docs/_build/html/index.html"
+	$(BIN)/python -m sphinx -W --keep-going -b html docs $(HTML)
+	$(MAKE) docs-benchmark
+	@echo "open $(HTML)/index.html"
+
+# The report of `make bench`, where there is one, beside the documents.
+docs-benchmark:
+	if [ -f $(REPORT)/index.html ]; then \
+		mkdir -p $(HTML)/benchmark && cp -R $(REPORT)/index.html $(REPORT)/figures $(HTML)/benchmark/; \
+	fi
 
 # Killed half-way, it goes on from the results that are there.
 bench: venv
-	$(BIN)/pdesolve bench --suite quick --out out/bench
-	@echo "open out/bench/index.html"
+	$(BIN)/pdesolve bench --suite quick --out $(REPORT)
+	@echo "open $(REPORT)/index.html"
 
 records: venv
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python -m pdesolve.benchmarks.$$name; done

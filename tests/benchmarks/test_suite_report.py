@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +148,28 @@ def test_an_answer_without_an_error_says_why():
     row = result("spectral", curve=(), status="STAGNATED", message="Newton's method fails", warnings=["W: x"])
     (case,) = summarize([row])
     assert case.series[0].outcomes == "no error: STAGNATED, Newton's method fails; W: x"
+
+
+def test_options_stand_beside_the_name():
+    """Options are fitted to a case: the name of a method alone does not say what has run."""
+    adam = {"kind": "Adam", "learning_rate": 0.001}
+    (case,) = summarize([result(options={"width": 8, "optimizer": adam}, series="pinn")])
+    at = header().index("options")
+    assert cells(case, case.series[0])[at] == "optimizer=Adam(learning_rate=0.001), width=8"
+    rows = [result("spectral", options={"n": 4, "rtol": r}, series="spectral") for r in (1e-2, 1e-4)]
+    (case,) = summarize(rows)
+    assert cells(case, case.series[0])[at] == "n=4, rtol=0.01|0.0001"
+
+
+def test_where_the_budget_ended_deepxde_its_last_iteration_is_told():
+    cut = result("deepxde", message="recipe of its example; Adam, iteration 1200")
+    (case,) = summarize([cut])
+    assert case.series[0].outcomes.endswith(
+        "cut short by the budget: recipe of its example; Adam, iteration 1200"
+    )
+    whole = result("deepxde", curve=((1, 0.5), (2, 0.1)), message="the recipe is done: L-BFGS, iteration 9")
+    (case,) = summarize([whole])
+    assert case.series[0].outcomes == "done"
 
 
 # -- references that are wrong
@@ -335,6 +358,29 @@ def test_this_sweeps_number_is_the_median_over_seeds_of_the_least_over_variants(
     rows = swept("kdv", "pinn", "pinn, fast", 1e-2, 1e-6, 1e-4)
     row = next(row for row in comparisons(summarize(rows)) if row.paper.case == "kdv")
     assert row.fast == "1.0e-04 in 5 s (this run)"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_the_documents_take_the_report_where_there_is_one(tmp_path):
+    out, html = tmp_path / "bench", tmp_path / "html"
+    command = ["make", "-C", str(ROOT), "-s", "docs-benchmark", f"REPORT={out}", f"HTML={html}"]
+    subprocess.run(command, check=True)
+    assert not html.exists()
+    (out / "figures").mkdir(parents=True)
+    (out / "index.html").write_text("report")
+    (out / "figures" / "a.png").write_text("picture")
+    subprocess.run(command, check=True)
+    assert (html / "benchmark" / "index.html").read_text() == "report"
+    assert (html / "benchmark" / "figures" / "a.png").exists()
+
+
+def test_the_document_names_every_module_of_records():
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    modules = {file.stem for file in (ROOT / "benchmarks").glob("*.py")} - {"__init__", "machine", "records"}
+    assert {name for name in modules if f"`{name}`" not in text} == set()
 
 
 # -- in a browser
