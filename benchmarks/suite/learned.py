@@ -28,16 +28,17 @@ def trained(job: Job, operator: Any) -> tuple[Backend, dict[str, float]]:
     """The operator with weights; seconds of ``data`` and ``training``, and its mean error on a test set.
 
     Raises:
-        UnsupportedProblemError: the job's problem is no member of a family.
+        UnsupportedProblemError: the job's problem is no known member of a family.
     """
     from pdesolve.driver import UnsupportedProblemError
     from pdesolve.generation import generate
     from pdesolve.problems import FAMILIES, family
     from pdesolve.training import evaluate, train
 
-    if job.problem not in FAMILIES:
+    if job.problem not in FAMILIES or "sensors" in job.parameters:
+        got = "a recovery" if job.problem in FAMILIES else "a single problem"
         raise UnsupportedProblemError(
-            job.backend, "a family to learn from", "a single problem: it learns from members of a family", ""
+            job.backend, "a family to learn from", f"{got}: it learns from known members of a family", ""
         )
     parameters = thawed(job.parameters)
     parameters.pop("member", None)

@@ -95,7 +95,8 @@ def matrix(
             asked = [(b, {}) for b in able[:1]] + asked
         for backend, options in asked:
             method = Job(name, backend, options=options).method()  # refuses what it does not know
-            learns = is_untrained(method) and name in FAMILIES  # it supports nothing before its training
+            known = name in FAMILIES and "sensors" not in parameters
+            learns = known and is_untrained(method)  # it supports nothing before its training
             if not learns and method.supports(declared):  # one row says why
                 jobs.append(Job(name, backend, parameters, options, 0, max(budgets)))
             else:

@@ -159,7 +159,8 @@ def test_the_matrix_runs_once_what_seeds_and_budgets_do_not_change():
 
 def test_what_is_trained_first_runs_with_all_seeds_and_budgets():
     """Untrained it supports nothing, which is no reason to leave its training out."""
-    problems = [("burgers-random", {"member": 3}), ("burgers", {})]
+    recovery = ("poisson-random", {"sensors": {"u": 9}})
+    problems = [("burgers-random", {"member": 3}), ("burgers", {}), recovery]
     jobs = [j for j in matrix(problems, [("fno", {"width": 8})], 2, (10, 30)) if j.backend == "fno"]
     learned = {(j.seed, j.budget) for j in jobs if j.problem == "burgers-random"}
     assert learned == {(s, b) for s in range(2) for b in (10, 30)}

@@ -52,6 +52,7 @@ def test_a_result_has_all_that_the_report_needs():
     [
         (UNSUPPORTED, "unsupported", "time"),
         (Job("burgers", "fno"), "unsupported", "family"),
+        (Job("poisson-random", "fno", {"sensors": {"u": 9}}), "unsupported", "recovery"),
         (Job("burgers", "pinn", options={"width": 0}), "failed", "width"),
         (Job("bergers", "pinn"), "failed", "burgers"),
         (Job("convection", "pinn", options=RUINED, steps=20), "failed", "not finite"),
