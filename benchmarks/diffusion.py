@@ -166,9 +166,9 @@ def unseen(case: Case, channel: int) -> Array:
     return mask
 
 
-def rounded(rows: Any) -> list[float]:
-    """Means over members, a number a channel."""
-    return [float(f"{v:.4g}") for v in np.mean(rows, axis=0)]
+def rounded(rows: Any) -> list[float | None]:
+    """Means over members, a number a channel; None where a method has no answer."""
+    return [float(f"{v:.4g}") if np.isfinite(v) else None for v in np.mean(rows, axis=0)]
 
 
 # -- linear families, whose posterior is known ---------------------------------------------------------
@@ -286,9 +286,10 @@ def simple(cases: list[Case], method: Callable[[Case], Array]) -> Record:
     begin = time.perf_counter()
     found = [method(case) for case in cases]
     wrong = [wrong_pixels(f[1], case.truth[1]) for f, case in zip(found, cases, strict=True)]
+    answered = all(np.isfinite(f[1]).all() for f in found)
     return {
         "mean": rounded([errors(f, case.truth) for f, case in zip(found, cases, strict=True)]),
-        "wrong_pixels": float(f"{np.mean(wrong):.3g}"),
+        "wrong_pixels": float(f"{np.mean(wrong):.3g}") if answered else None,
         "members": len(cases),
         "seconds": round((time.perf_counter() - begin) / len(cases), 4),
     }
