@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from math import ceil, floor, log10
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from .summary import Case, Series
@@ -17,6 +18,10 @@ COLUMNS = 3
 """Diagrams side by side in the overview."""
 
 DASHES = {"classical": "solid", "method": "solid", "peer": "dashed"}
+
+
+TITLE = 48
+"""Characters in a line of a title."""
 
 
 def file_name(case: str) -> str:
@@ -80,9 +85,12 @@ def _fill(axes: Any, case: Case) -> None:
 
         axes.set_xscale("log")
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        # Whole decades, so that at least two of them carry labels.
+        axes.set_ylim(10.0 ** floor(log10(low)), 10.0 ** ceil(log10(high)))
         axes.set_xlim(10.0 ** floor(log10(min(seconds))), 10.0 ** ceil(log10(max(seconds)) + 1e-9))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_minor_formatter(NullFormatter())  # labels between decades run into each other
         axes.legend(fontsize=8)
-    axes.set_title(case.name)
+    axes.set_title("\n".join(wrap(case.name, TITLE)), fontsize=10)
     axes.grid(True, which="major", color="0.9")
