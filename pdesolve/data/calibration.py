@@ -13,7 +13,9 @@ from ..declare.domain import Array
 
 
 def crps(draws: Array, truth: Array) -> float:
-    """Continuous ranked probability score: mean_k |x_k - y| - ½ mean_{k≠l} |x_k - x_l|, over all numbers.
+    """Continuous ranked probability score, mean over all numbers.
+
+        mean_k ‖x_k - y‖ - ½ mean_{k≠l} ‖x_k - x_l‖
 
     The fair estimate (Ferro, Fricker & Weigel, 2008): its expectation does not depend on K. In units of the
     truth; for one deterministic answer it would be the mean absolute error.

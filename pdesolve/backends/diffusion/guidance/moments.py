@@ -112,7 +112,7 @@ class _PiGDM(Guide):
 class DDS(Guidance):
     """Decomposed diffusion sampling: a few conjugate gradients towards the data, starting at D.
 
-        D_y = argmin_v |y - A v|²/s² + |v - D|²/σ²
+        D_y = argmin_v ‖y - A v‖²/s² + ‖v - D‖²/σ²
 
     Nothing is differentiated, and nothing tells pixels between sensors of those at sensors: made for
     measurements that mix all pixels, and poor for point sensors. Kept as a baseline.

@@ -16,7 +16,7 @@ from .guidance import Guidance, Guide, Setting
 class DPS(Guidance):
     """Diffusion posterior sampling: the score of the misfit at D, through the network.
 
-        D_y = D - σ² ζ/2 ∂/∂x Σ_c |y - A D|²_c / m_c
+        D_y = D - σ² ζ/(2m) ∂/∂x ‖y - A D‖²
 
     Source: Chung et al., ICLR 2023 (arXiv 2209.14687), equation (16).
 
@@ -50,7 +50,7 @@ class _DPS(Guide):
 class PublishedRule(Guidance):
     """Algorithm 1 of DiffusionPDE, as its authors released it.
 
-        x' = Heun(x_i),   x_{i+1} = x' - Σ_c ζ_c ∂/∂x_i |y - A D̂|_c - ζ_p ∂/∂x_i |R(D̂)|/n
+        x' = Heun(x_i),   x_{i+1} = x' - ζ_c ∂/∂x_i Σ_c ‖y - A D̂‖_c - ζ_p ∂/∂x_i ‖R(D̂)‖/n
 
     with D̂ the denoised value of Heun's second evaluation, norms that are not squared, and gradients through
     both evaluations. For the first 0.8 N steps the observations act alone; then a tenth of their weight, and
