@@ -24,8 +24,8 @@ class Event(Guidance):
     fields. Under `Particles` the mean weight estimates the event's probability, however rare it is.
 
     Args:
-        quantity: C, from fields ``(batch, channels, *grid)`` in units of the problem (unknowns, then inputs, in
-            the prior's order) to numbers (batch,), in torch.
+        quantity: C, from fields ``(batch, channels, *grid)`` in units of the problem (unknowns, then
+            inputs, in the prior's order) to numbers (batch,), in torch.
         inner: the guidance by observations.
 
     Source: Finzi et al., ICML 2023 (arXiv 2306.07526), section 4.2.
