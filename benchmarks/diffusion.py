@@ -204,7 +204,7 @@ def learned(
 PLAIN = {"guidance": Moments(iterations=20, blend=0.0), "samples": 4}
 
 
-WEIGHTS = (0.03, 0.1, 0.3, 1.0)
+WEIGHTS = (1.0, 3.0, 10.0, 30.0)
 
 
 def published(name: str = "poisson-random", count: int = 4) -> Record:
@@ -396,6 +396,7 @@ ALL: dict[str, Callable[[], Record]] = {
     "poisson": functools.partial(linear, "poisson-random"),
     "helmholtz": functools.partial(linear, "helmholtz-random", 40),
     "poisson-data": functools.partial(learned, "data", DiffusionPDE(declared=False), {}, 20),
+    "poisson-data-768": functools.partial(learned, "data768", DiffusionPDE(declared=False, rank=768), {}, 20),
     "poisson-plain": functools.partial(learned, "plain", DiffusionPDE(rank=0), PLAIN, 4),
     "methods": methods,
     "published": published,
