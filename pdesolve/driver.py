@@ -22,6 +22,7 @@ from .backends.registry import make_backend
 from .declare import PDESolveError, PDESolveWarning, Problem
 from .declare.domain import Array
 from .declare.reference import as_reference
+from .distribution import join, own_device
 from .loop import Run
 from .progress import ProgressBar
 from .solution import ResolvedReference, Solution, Status, resolve_reference
@@ -56,6 +57,7 @@ def solve(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float64",
+    distributed: bool = False,
     reference: Any = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 60.0,
@@ -75,6 +77,8 @@ def solve(
         seed: starts all random generators of the run; no global generator is touched.
         device: ``cpu`` or ``cuda``, where the backend can use it.
         dtype: ``float64`` or ``float32``.
+        distributed: share the work with all processes that ``torchrun`` has started; each returns the same
+            solution. ``cuda`` is then one device for each.
         reference: as for `Problem`, instead of the problem's own.
         checkpoint: a file that is written every ``checkpoint_every`` seconds and at the end. Where it
             exists, the run goes on from it, to the same bits on a CPU as without the interruption.
@@ -84,11 +88,14 @@ def solve(
     Raises:
         UnsupportedProblemError: with the backend's reasons.
         RunOptionError, BackendOptionError, UnknownBackendError: before any work.
+        DistributionError: ``distributed`` without torchrun, or processes whose results differ.
         CheckpointError, CheckpointMismatchError: the checkpoint is damaged or of another run.
         SolveError: the run diverged or met NaN.
     """
     method = _method(problem, backend, options)
+    device = own_device(device, distributed)
     check_arguments("solve", budget, steps, tolerance, seed, device, dtype, checkpoint_every, method)
+    check_distributable("solve", distributed, method)
     reasons = method.supports(problem)
     if reasons:
         raise UnsupportedProblemError(
@@ -99,11 +106,14 @@ def solve(
         )
     if method.capabilities.open_ended and budget is None and steps is None:
         budget = DEFAULT_BUDGET
-    context = Context(int(seed), device, dtype, budget, None if steps is None else int(steps))
     target = check_writable(checkpoint) if checkpoint is not None else None
+    ranks = join("solve", distributed, device)
+    limit = None if steps is None else int(steps)
+    context = Context(int(seed), device, dtype, budget, limit, ranks=ranks)
     run = Run(problem, method, context, tolerance, target, checkpoint_every)
     run.begin()
-    with ProgressBar(f"{problem.name} · {method.name}", progress) as bar, interruption() as interrupted:
+    title, shown = f"{problem.name} · {method.name}", progress if ranks.is_first else False
+    with ProgressBar(title, shown) as bar, interruption() as interrupted:
         run.compare_with(_reference(problem, reference, method, bar))
         run.loop(bar, interrupted)
     solution = run.solution()
@@ -168,6 +178,21 @@ def _method(problem: Any, backend: Any, options: Mapping[str, Any]) -> Backend:
             "solve()", "options inside the Backend object", ", ".join(options), "Set them when you make it."
         )
     return backend
+
+
+def check_distributable(who: str, distributed: bool, method: Any) -> None:
+    """Refuse to share the work of a method that cannot be shared.
+
+    Raises:
+        RunOptionError: it would be done by every process anew.
+    """
+    if distributed and not method.capabilities.distributed:
+        raise RunOptionError(
+            f"{who}(distributed=True)",
+            "a method whose work several processes can share",
+            repr(method.name),
+            "Run it in one process; `pdesolve backends` shows which can be shared.",
+        )
 
 
 def check_arguments(

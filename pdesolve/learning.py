@@ -14,6 +14,7 @@ from .declare.family import Family
 from .driver import DEFAULT_BUDGET, check_arguments, interruption
 from .loop import Run
 from .progress import ProgressBar
+from .ranks import ALONE, Ranks
 from .solution import Status
 
 
@@ -27,11 +28,12 @@ def run_training(
     seed: int,
     device: str,
     dtype: str = "float64",
+    ranks: Ranks = ALONE,
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     progress: bool | None = None,
 ) -> Run:
-    """A training to its end; ``run.answer()`` holds the weights that did best.
+    """A training to its end; ``run.answer`` holds the weights that did best.
 
     A training that met NaN ends with a warning: the best state before is kept.
 
@@ -39,19 +41,22 @@ def run_training(
         who: the function that the user called, for messages.
         task: what is learned, with a name and a digest.
         method: the learner, with the contract of a backend.
+        ranks: the processes that share the work.
     """
     check_arguments(who, budget, steps, None, seed, device, dtype, checkpoint_every, method)
     if budget is None and steps is None:
         budget = DEFAULT_BUDGET
-    context = Context(int(seed), device, dtype, budget, steps)
+    context = Context(int(seed), device, dtype, budget, steps, ranks=ranks)
     run = Run(task, method, context, None, checkpoint, checkpoint_every)
     run.begin()
-    with ProgressBar(f"{task.name} · {method.name}", progress) as bar, interruption() as interrupted:
+    title, shown = f"{task.name} · {method.name}", progress if ranks.is_first else False
+    with ProgressBar(title, shown) as bar, interruption() as interrupted:
         run.loop(bar, interrupted)
+    assert run.answer is not None
     if run.status is Status.NOT_FINITE:
         warnings.warn(
             f"Training of {method.name!r} on {task.name!r} ended early: {run.message}. The best state "
-            f"before, of step {run.answer().step}, was kept; a lower learning_rate may help.",
+            f"before, of step {run.answer.step}, was kept; a lower learning_rate may help.",
             PDESolveWarning,
             stacklevel=3,
         )

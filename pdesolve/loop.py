@@ -19,6 +19,7 @@ import numpy as np
 
 from . import checkpoint as checkpoints
 from .backends.base import Context, Progress
+from .distribution import DistributionError
 from .progress import ProgressBar
 from .solution import Cost, History, ResolvedReference, Solution, Status
 from .solution.norms import default_grid, inner_points, relative
@@ -59,6 +60,7 @@ class Run:
     step: int = 0
     history: History = field(default_factory=History)
     best: Answer | None = None
+    answer: Answer | None = None
     status: Status | None = None
     message: str = ""
     reference: ResolvedReference | None = None
@@ -103,7 +105,7 @@ class Run:
         if self.step == 0:
             self._keep_best()  # so that there is a good state to return from the very start
         while self.status is None:
-            if interrupted.is_set():
+            if self.context.ranks.first(interrupted.is_set()):
                 self.status = Status.INTERRUPTED
             elif self._spent:
                 asked = self.method.capabilities.open_ended and self.tolerance is None
@@ -122,10 +124,12 @@ class Run:
                 next_write = self.seconds_solve + self.checkpoint_every
             bar.update(self._fraction, self.step, self.last.loss, error, self.last.message)
         self._write()
+        self.answer = self._last_or_best()
 
     def solution(self) -> Solution:
-        """The last state, or the best by merit where the last is clearly worse."""
-        answer = self.answer()
+        """The answer with all that is known of it, after the loop."""
+        assert self.answer is not None
+        answer = self.answer
         if not self.history.step or self.history.step[-1] < self.step:
             self._look()
         assert self.status is not None
@@ -173,8 +177,8 @@ class Run:
         return max(self._limits_share, min(1.0, self.last.fraction or 0.0))
 
     def _clock(self) -> float:
-        """Seconds, without those that the method has excluded."""
-        return time.perf_counter() - self.seconds_excluded
+        """Seconds, without those that the method has excluded; of several processes the first one's."""
+        return self.context.ranks.first(time.perf_counter()) - self.seconds_excluded
 
     def _exclude(self, seconds: float) -> None:
         self.seconds_excluded += seconds
@@ -193,9 +197,10 @@ class Run:
 
     def _measure(self) -> Answer:
         """The current state as an answer; meets the tolerance where its merit does."""
-        begin = time.perf_counter()
+        begin = self._clock()
         self.merit = self.method.merit(self.state)
-        self.seconds_solve += time.perf_counter() - begin
+        self.seconds_solve += self._clock() - begin
+        self._check_agreement()
         merit = self.merit if self.merit is not None and math.isfinite(self.merit) else math.inf
         below = self.tolerance is not None and merit <= self.tolerance
         if below and self.status in (None, Status.BUDGET_EXHAUSTED, Status.STAGNATED):
@@ -209,12 +214,23 @@ class Run:
             self.method.error_estimate(self.state),
         )
 
+    def _check_agreement(self) -> None:
+        """Processes whose parameters have parted would wait for each other for ever, or average nonsense."""
+        merit = math.nan if self.merit is None else self.merit
+        if not self.context.ranks.agree(self.step, self.last.loss, merit):
+            raise DistributionError(
+                f"process {self.context.ranks.rank} of {self.context.ranks.count}",
+                "the same loss and merit in all processes",
+                f"loss {self.last.loss!r}, merit {merit!r} here at step {self.step}",
+                "Run all of them on the same kind of machine with the same versions and threads.",
+            )
+
     def _keep_best(self) -> None:
         candidate = self._measure()
         if self.best is None or candidate.merit <= self.best.merit:
             self.best = candidate
 
-    def answer(self) -> Answer:
+    def _last_or_best(self) -> Answer:
         """The last state, or the best by merit where the last is clearly worse."""
         if self.status in (Status.NOT_FINITE, Status.DIVERGED) and self.best is not None:
             return self.best
@@ -244,7 +260,9 @@ class Run:
         }
 
     def _write(self) -> None:
-        if self.checkpoint is None or self.status in (Status.NOT_FINITE, Status.DIVERGED):
+        if self.checkpoint is None or not self.context.ranks.is_first:
+            return
+        if self.status in (Status.NOT_FINITE, Status.DIVERGED):
             return  # a ruined state must not replace the last good one
         best = self.best
         checkpoints.write(
@@ -309,6 +327,7 @@ class Run:
             "digest": self.problem.digest,
             "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
             "threads": torch.get_num_threads(),
+            "processes": self.context.ranks.count,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 

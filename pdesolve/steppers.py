@@ -69,7 +69,8 @@ def train_stepper(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    answer = run.answer()
+    answer = run.answer
+    assert answer is not None
     trained: TrainedStepper = run.state.learning.stepper
     known: dict[str, Any] = {
         "loss": answer.merit,

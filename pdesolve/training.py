@@ -19,7 +19,10 @@ from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
 from .declare.family import Family
+from .distribution import join, own_device
+from .driver import check_distributable
 from .learning import check_declaration, held_out, run_training
+from .loop import Run
 from .solution import Status
 from .solution.output import check_writable
 
@@ -37,6 +40,7 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    distributed: bool = False,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 60.0,
     progress: bool | None = None,
@@ -53,6 +57,8 @@ def train(
         steps: optimiser steps. The learning rate falls to zero at the end of budget or steps.
         seed: of weights and batches.
         device: ``cpu`` or ``cuda``.
+        distributed: share each batch among all processes that ``torchrun`` has started; the first one writes
+            the file. ``cuda`` is then one device for each.
         checkpoint: a file from which a killed training goes on.
         progress: show a progress bar; None shows it on a terminal.
 
@@ -61,6 +67,7 @@ def train(
 
     Raises:
         TrainingDataError: family and data do not fit each other.
+        RunOptionError, DistributionError: see `solve`; only operators between fields can be ``distributed``.
         CheckpointError, CheckpointMismatchError: see `solve`.
     """
     who = f"train({family.name!r})"
@@ -74,19 +81,32 @@ def train(
     given = data if isinstance(data, Dataset) else read(data)
     task = Task(family, *held_out(who, family, given, validation))
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
+    device, learner = own_device(device, distributed), operator.learner()
+    check_distributable("train", distributed, learner)
+    ranks = join("train", distributed, device)
     run = run_training(
         "train",
         task,
-        operator.learner(),
+        learner,
         budget=budget,
         steps=steps,
         seed=seed,
         device=device,
+        ranks=ranks,
         checkpoint=kept,
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    answer = run.answer()
+    if ranks.is_first:
+        _write(run, operator, task, target)
+    ranks.wait()
+    return type(operator).load(target)
+
+
+def _write(run: Run, operator: Trainable, task: Task, target: Path) -> None:
+    """The weights that did best, with the card of the training."""
+    answer = run.answer
+    assert answer is not None
     card = run.method.card(task, run.state, checkpoints.plain(operator))
     provenance = run.provenance(answer.step)
     card = replace(
@@ -103,7 +123,6 @@ def train(
         },
     )
     cards.write(target, card, answer.field.tensors)
-    return type(operator).load(target)
 
 
 def evaluate(

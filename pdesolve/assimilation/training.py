@@ -215,7 +215,8 @@ def train_gain(
         progress=progress,
     )
     gain: TrainedGain = run.state.learning.gain
-    gain.network.load_state_dict(run.answer().field.tensors)
+    assert run.answer is not None
+    gain.network.load_state_dict(run.answer.field.tensors)
     return gain
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..declare import PDESolveError, Problem
 from ..declare.domain import Array
+from ..ranks import ALONE, Ranks
 from ..solution.field import Field
 from ..solution.finding import Finding
 from ..solution.history import History
@@ -40,6 +41,7 @@ class Capabilities:
     gives_uncertainty: bool = False
     identifies_parameters: bool = False
     stochastic: bool = False
+    distributed: bool = False  # several processes can share its work
     open_ended: bool = False  # goes on until the budget ends: solve() sets one where none is given
     devices: tuple[str, ...] = ("cpu",)
     dtypes: tuple[str, ...] = ("float64", "float32")
@@ -62,7 +64,8 @@ class Context:
     compilation is repaid; ``resuming`` asks `start` to skip costly preparation that a checkpoint brings;
     ``spent()`` is the share of budget or steps that is used up, for methods that divide it among stages;
     ``exclude(seconds)`` takes time off the clock that was no work on the problem: of a method in a process
-    of its own, starting that and importing what runs there, as our own imports are not counted either.
+    of its own, starting that and importing what runs there, as our own imports are not counted either;
+    ``ranks`` are the processes that share the run, for methods whose capabilities say ``distributed``.
     """
 
     seed: int = 0
@@ -73,6 +76,7 @@ class Context:
     resuming: bool = False
     spent: Callable[[], float] = _nothing
     exclude: Callable[[float], None] = _no_clock
+    ranks: Ranks = ALONE
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """A torch generator for one purpose; streams of one seed are independent."""

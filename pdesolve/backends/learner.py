@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,6 +18,7 @@ from ..data.dataset import Dataset
 from ..declare.domain import Array
 from ..declare.errors import PDESolveError
 from ..declare.family import Family
+from ..ranks import Ranks
 from . import card as cards
 from .base import Backend, Capabilities, Progress
 from .card import Card, CardError, Described
@@ -101,17 +102,22 @@ class Learner(ABC):
         return torch.optim.AdamW(network.parameters(), lr=r.learning_rate, weight_decay=r.weight_decay)
 
     def descend(self, state: Any, loss: Tensor, clip: float | None = None) -> Progress:
-        """One step down the gradient of ``loss``, whose norm is at most ``clip``."""
-        share = state.learning.context.spent()
+        """One step down the gradient of ``loss``, whose norm is at most ``clip``.
+
+        Of several processes each gives its part of the loss, which is the sum of all.
+        """
+        share, ranks = state.learning.context.spent(), state.learning.context.ranks
         for group in state.moments.param_groups:
             group["lr"] = self.recipe.learning_rate * schedule(share, self.recipe.warm_up)
         state.moments.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if ranks.count > 1:
+            _add_up(state.network.parameters(), ranks)
         if clip is not None:
             nn.utils.clip_grad_norm_(state.network.parameters(), clip)
         state.moments.step()
         state.step += 1
-        return Progress(float(loss.detach()), share)
+        return Progress(float(ranks.sum(loss.detach())), share)
 
     # -- what the driver asks ------------------------------------------------------------------------
 
@@ -174,6 +180,15 @@ class Trainable(Backend):
         """
         assert self.weights is not None
         return cards.read(self.weights, self.encoding)[0]
+
+
+def _add_up(parameters: Iterable[nn.Parameter], ranks: Ranks) -> None:
+    """Gradients become the sums of those of all processes, by one message."""
+    own = list(parameters)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in own]
+    total = ranks.sum(torch.cat([g.reshape(-1) for g in gradients]))
+    for p, piece in zip(own, torch.split(total, [p.numel() for p in own]), strict=True):
+        p.grad = piece.view_as(p)
 
 
 def turned(generator: torch.Generator) -> Callable[[Tensor], Tensor]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..distribution import is_first_started
 from .output import Output
 
 app = typer.Typer(
@@ -18,6 +19,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Distributed = Annotated[
+    bool, typer.Option("--distributed", help="Share the work with all processes that torchrun has started.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 
 
@@ -101,6 +105,7 @@ def solve(
         ),
     ] = None,
     noise: Annotated[float, typer.Option(help="Of the sensors, relative to the field's deviation.")] = 0.0,
+    distributed: Distributed = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
     ] = None,
@@ -124,10 +129,11 @@ def solve(
         "seed": seed,
         "device": device,
         "dtype": dtype.value,
+        "distributed": distributed,
         "checkpoint": checkpoint,
         "progress": False if no_progress else None,
     }
-    output = Output(as_json)
+    output = Output(as_json, muted=distributed and not is_first_started())
     with output.bad_input_exits():
         request = Request(problem, backend, run, settings or (), out, overwrite, observe or (), noise)
         raise typer.Exit(solve_request(request, output))
@@ -183,6 +189,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    distributed: Distributed = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
     ] = None,
@@ -205,10 +212,11 @@ def train(
         "steps": steps,
         "seed": seed,
         "device": device,
+        "distributed": distributed,
         "checkpoint": checkpoint,
         "progress": False if no_progress else None,
     }
-    output = Output(as_json)
+    output = Output(as_json, muted=distributed and not is_first_started())
     with output.bad_input_exits():
         train_request(TrainRequest(family, backend, data, out, run, test, settings or (), overwrite), output)
 

@@ -38,12 +38,13 @@ class Output:
     """The console of one command.
 
     With ``as_json`` everything for people goes to stderr, and `result` writes one JSON object as the last
-    line of stdout.
+    line of stdout. Where several processes share a run, all but the first are ``muted``: they write no files
+    and no results, and only say what went wrong.
     """
 
-    def __init__(self, as_json: bool = False) -> None:
-        self.as_json = as_json
-        self.console = Console(stderr=as_json)
+    def __init__(self, as_json: bool = False, muted: bool = False) -> None:
+        self.as_json, self.muted = as_json and not muted, muted
+        self.console = Console(stderr=as_json, quiet=muted)
 
     def result(self, value: Mapping[str, Any]) -> None:
         if self.as_json:

@@ -54,7 +54,7 @@ def solve_request(request: Request, output: Output) -> int:
 
     with ExitStack() as stack:
         results = None
-        if request.out is not None:
+        if request.out is not None and not output.muted:
             names = output_names(problem.name)
             check_names(problem)
             results = stack.enter_context(reserve(request.out, names, request.overwrite))

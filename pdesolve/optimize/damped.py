@@ -1,6 +1,9 @@
 """Damped linear least squares, min ‖b + J d‖² + μ ‖D d‖² for several μ and b with one J, in three forms.
 
 μ is relative: the penalty is μ times the mean of JᵀJ's diagonal, or with ``marquardt`` times that diagonal.
+
+Processes that share the rows tell each other sums of p or p² numbers, whatever m is; the dual form, which is
+for few rows, brings these together.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from ..ranks import ALONE, Ranks
+
 
 class Damped(Protocol):
     """The system at one μ."""
@@ -22,13 +27,13 @@ class Damped(Protocol):
 
 
 class System(ABC):
-    """J (m, p), made ready for any μ."""
+    """J (m, p), made ready for any μ; ``ranks`` are the processes that share its rows."""
 
     name: ClassVar[str]
 
-    def __init__(self, jacobian: Tensor, marquardt: bool = False) -> None:
-        self.jacobian = jacobian
-        squares = jacobian.square().sum(dim=0)  # the diagonal of JᵀJ
+    def __init__(self, jacobian: Tensor, marquardt: bool = False, ranks: Ranks = ALONE) -> None:
+        self.jacobian, self.ranks = jacobian, ranks
+        squares = ranks.sum(jacobian.square().sum(dim=0))  # the diagonal of JᵀJ
         mean = squares.mean()
         # A column of zeros (a unit that no point reaches) must not leave its parameter undamped.
         self.weights = squares.clamp_min(1e-8 * float(mean)) if marquardt else mean.expand(len(squares))
@@ -45,11 +50,11 @@ class System(ABC):
 class _Cholesky:
     """(JᵀJ + μ D²) d = -Jᵀ b by a Cholesky factor."""
 
-    def __init__(self, jacobian: Tensor, factor: Tensor) -> None:
-        self.jacobian, self.factor = jacobian, factor
+    def __init__(self, jacobian: Tensor, factor: Tensor, ranks: Ranks) -> None:
+        self.jacobian, self.factor, self.ranks = jacobian, factor, ranks
 
     def solve(self, b: Tensor) -> Tensor:
-        gradient = self.jacobian.T @ b
+        gradient = self.ranks.sum(self.jacobian.T @ b)
         return -torch.cholesky_solve(gradient[:, None], self.factor)[:, 0]
 
 
@@ -72,13 +77,13 @@ class NormalSystem(System):
     name: ClassVar[str] = "normal"
 
     def prepare(self) -> None:
-        self.gram = lower_gram(self.jacobian)
+        self.gram = self.ranks.sum(lower_gram(self.jacobian))
 
     def damped(self, mu: float) -> Damped | None:
         matrix = self.gram.clone()
         matrix.diagonal().add_(mu * self.weights)
         factor, failed = torch.linalg.cholesky_ex(matrix)
-        return None if int(failed) else _Cholesky(self.jacobian, factor)
+        return None if int(failed) else _Cholesky(self.jacobian, factor, self.ranks)
 
 
 class _SemiNormal:
@@ -88,12 +93,12 @@ class _SemiNormal:
     JᵀJ, so that its small singular values are right.
     """
 
-    def __init__(self, jacobian: Tensor, penalty: Tensor, factor: Tensor) -> None:
-        self.jacobian, self.penalty, self.factor = jacobian, penalty, factor
+    def __init__(self, jacobian: Tensor, penalty: Tensor, factor: Tensor, ranks: Ranks) -> None:
+        self.jacobian, self.penalty, self.factor, self.ranks = jacobian, penalty, factor, ranks
 
     def solve(self, b: Tensor) -> Tensor:
-        first = self._solve(self.jacobian.T @ b)
-        left = self.jacobian.T @ (b + self.jacobian @ first) + self.penalty * first
+        first = self._solve(self.ranks.sum(self.jacobian.T @ b))
+        left = self.ranks.sum(self.jacobian.T @ (b + self.jacobian @ first)) + self.penalty * first
         return first + self._solve(left)
 
     def _solve(self, gradient: Tensor) -> Tensor:
@@ -103,12 +108,17 @@ class _SemiNormal:
 
 
 class QRSystem(System):
-    """Orthogonal factors: 2 m p² flops once, 10/3 p³ for each μ."""
+    """Orthogonal factors: 2 m p² flops once, 10/3 p³ for each μ.
+
+    Of several processes each factorises its own rows, and all factorise the factors (TSQR).
+    """
 
     name: ClassVar[str] = "qr"
 
     def prepare(self) -> None:
         self.factor = torch.linalg.qr(self.jacobian, mode="r")[1]
+        if self.ranks.count > 1:
+            self.factor = torch.linalg.qr(self.ranks.join(self.factor), mode="r")[1]
 
     def damped(self, mu: float) -> Damped | None:
         penalty = mu * self.weights
@@ -116,17 +126,17 @@ class QRSystem(System):
         factor = torch.linalg.qr(stacked, mode="r")[1]
         if not bool((factor.diagonal().abs() > 0).all()):
             return None
-        return _SemiNormal(self.jacobian, penalty, factor)
+        return _SemiNormal(self.jacobian, penalty, factor, self.ranks)
 
 
 class _Dual:
     """d = -D⁻² Jᵀ (J D⁻² Jᵀ + μ I)⁻¹ b."""
 
-    def __init__(self, jacobian: Tensor, scaled: Tensor, factor: Tensor) -> None:
-        self.jacobian, self.scaled, self.factor = jacobian, scaled, factor
+    def __init__(self, scaled: Tensor, factor: Tensor, ranks: Ranks) -> None:
+        self.scaled, self.factor, self.ranks = scaled, factor, ranks
 
     def solve(self, b: Tensor) -> Tensor:
-        return -(self.scaled.T @ torch.cholesky_solve(b[:, None], self.factor))[:, 0]
+        return -(self.scaled.T @ torch.cholesky_solve(self.ranks.join(b)[:, None], self.factor))[:, 0]
 
 
 class DualSystem(System):
@@ -135,14 +145,15 @@ class DualSystem(System):
     name: ClassVar[str] = "dual"
 
     def prepare(self) -> None:
-        self.scaled = self.jacobian / self.weights
-        self.gram = self.scaled @ self.jacobian.T
+        whole = self.ranks.join(self.jacobian)
+        self.scaled = whole / self.weights
+        self.gram = self.scaled @ whole.T
 
     def damped(self, mu: float) -> Damped | None:
         matrix = self.gram.clone()
         matrix.diagonal().add_(mu)
         factor, failed = torch.linalg.cholesky_ex(matrix)
-        return None if int(failed) else _Dual(self.jacobian, self.scaled, factor)
+        return None if int(failed) else _Dual(self.scaled, factor, self.ranks)
 
 
 SYSTEMS: dict[str, type[System]] = {kind.name: kind for kind in (NormalSystem, QRSystem, DualSystem)}

@@ -23,6 +23,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from ..ranks import Ranks
 from .damped import SYSTEMS, Damped, System
 from .optimizer import LeastSquares, Optimizer, StepReport
 
@@ -119,7 +120,7 @@ class GaussNewton(Optimizer):
         lift: Callable[[Tensor], Tensor] = lambda step: step  # noqa: E731
         if self.sketch is not None and self.sketch < jacobian.shape[1]:
             jacobian, lift = _sketch(jacobian, self.sketch, state.generator)
-        system = self._system(state, jacobian)
+        system = self._system(state, jacobian, objective.ranks)
         state.system = system.name
         best: tuple[float, float, Tensor] | None = None
         damping, falling = max(state.damping / self.factor, self.least_damping), True
@@ -151,13 +152,14 @@ class GaussNewton(Optimizer):
             return StepReport(True, float(move.norm()), reason, is_over=True)
         return StepReport(True, float(move.norm()))
 
-    def _system(self, state: GaussNewtonState, jacobian: Tensor) -> System:
+    def _system(self, state: GaussNewtonState, jacobian: Tensor, ranks: Ranks) -> System:
         kind = self.system
         if kind == "auto":
-            m, p = jacobian.shape
+            p = jacobian.shape[1]
+            m = int(ranks.sum(torch.tensor(len(jacobian), device=jacobian.device)))
             lost = _LOST if jacobian.dtype == torch.float64 else 1e-5
             kind = "dual" if m < p else "qr" if state.damping < lost else "normal"
-        return SYSTEMS[kind](jacobian, self.marquardt)
+        return SYSTEMS[kind](jacobian, self.marquardt, ranks)
 
     def _move(
         self,
@@ -177,15 +179,14 @@ class GaussNewton(Optimizer):
             probed = objective.rows(state.theta + _PROBE * move)
             state.evaluations += 1
             curvature = 2 / _PROBE * ((probed - rows) / _PROBE - jacobian @ velocity)
-            if bool(torch.isfinite(curvature).all()):
-                half = 0.5 * damped.solve(curvature)
-                if float(half.norm()) <= 0.75 * float(velocity.norm()):
-                    move = lift(velocity + half)
+            half = 0.5 * damped.solve(curvature)
+            if float(half.norm()) <= 0.75 * float(velocity.norm()):  # not so where it is not finite
+                move = lift(velocity + half)
         return move if bool(torch.isfinite(move).all()) else None
 
     @staticmethod
     def _loss(objective: LeastSquares, theta: Tensor) -> float:
-        value = float(objective.rows(theta).square().sum())
+        value = float(objective.ranks.sum(objective.rows(theta).square().sum()))
         return value if math.isfinite(value) else math.inf
 
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from ..ranks import Ranks
+
 
 class Objective(Protocol):
     """A loss of parameters θ (p,)."""
@@ -18,7 +20,15 @@ class Objective(Protocol):
 
 
 class LeastSquares(Objective, Protocol):
-    """A loss ‖r(θ)‖² with rows r (m,) and their Jacobian J (m, p)."""
+    """A loss ‖r(θ)‖² with rows r (m,) and their Jacobian J (m, p).
+
+    Where several processes share the rows, each has its own in r and J; the loss is that of all.
+    """
+
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that share the rows."""
+        ...
 
     def rows(self, theta: Tensor) -> Tensor:
         """r, shape (m,)."""

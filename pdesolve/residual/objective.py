@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from ..ranks import ALONE, Ranks
 from .residual import Batch, Residual
 
 
 class ResidualObjective:
-    """Σ w r² over the blocks of a batch; a `pdesolve.optimize.LeastSquares`."""
+    """Σ w r² over the blocks of a batch; a `pdesolve.optimize.LeastSquares`.
 
-    def __init__(self, residual: Residual, blocks: list[Batch]) -> None:
-        self.residual, self.blocks = residual, blocks
+    Args:
+        blocks: those that this process evaluates.
+        ranks: the processes that evaluate the others.
+    """
+
+    def __init__(self, residual: Residual, blocks: Sequence[Batch], ranks: Ranks = ALONE) -> None:
+        self.residual, self.blocks, self.ranks = residual, list(blocks), ranks
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -20,11 +28,15 @@ class ResidualObjective:
         return self.residual.shapes
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and gradient (p,)."""
-        return self.residual.loss_and_gradient(theta, self.blocks)
+        """Loss and gradient (p,), of all processes."""
+        loss, gradient = self.residual.loss_and_gradient(theta, self.blocks)
+        if self.ranks.count == 1:
+            return loss, gradient
+        total = self.ranks.sum(torch.cat([loss[None], gradient]))
+        return total[0], total[1:]
 
     def rows(self, theta: Tensor) -> Tensor:
-        """All weighted residuals, (m,)."""
+        """The weighted residuals of these blocks, (m,)."""
         with torch.no_grad():
             return torch.cat([self.residual.rows(theta, block) for block in self.blocks])
 
@@ -49,6 +61,7 @@ class NoObjective:
     """Zero everywhere: gives optimiser states their form where no objective is known yet."""
 
     shapes: list[tuple[int, ...]]
+    ranks = ALONE
 
     def __init__(self, shapes: list[tuple[int, ...]]) -> None:
         self.shapes = shapes

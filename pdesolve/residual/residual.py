@@ -215,12 +215,14 @@ class Residual:
         return torch.as_tensor(np.ascontiguousarray(array), dtype=self.dtype, device=self.device)
 
     @staticmethod
-    def blocks(batch: Batch, size: int = BLOCK) -> list[Batch]:
-        """The batch cut into blocks of equal shape, the last one padded by points of weight zero.
+    def blocks(batch: Batch, size: int = BLOCK, multiple: int = 1) -> list[Batch]:
+        """The batch cut into blocks of equal shape, the last ones padded by points of weight zero.
 
-        Equal shapes mean one compilation.
+        Equal shapes mean one compilation. The number of blocks is a multiple of ``multiple``, so that as
+        many processes have equal shares.
         """
         count = max(1, *(-(-len(group.points) // size) for group in batch))
+        count = -(-count // multiple) * multiple
         if count == 1:
             return [batch]
         pieces = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ...data.dataset import Dataset
-from ..base import Context, Progress
+from ..base import Capabilities, Context, Progress
 from ..card import Card
 from ..learner import Learner, Task, TrainingDataError, turned
 from .encoding import Codec, Encoded, Encoding, describe, fitted
@@ -57,6 +57,7 @@ class Training(Learner):
     """
 
     operator: NeuralOperator
+    capabilities: ClassVar[Capabilities] = replace(Learner.capabilities, distributed=True)
     suspect: ClassVar[str] = "the loss of the training (a learning rate that is too large?)"
 
     @property
@@ -64,6 +65,13 @@ class Training(Learner):
         return self.operator
 
     def start(self, task: Task, context: Context) -> TrainingState:
+        if context.ranks.count > self.operator.batch:
+            raise TrainingDataError(
+                f"training on {task.name!r}",
+                f"a batch of at least {context.ranks.count} members, one for each process",
+                f"batch={self.operator.batch}",
+                "Raise it, or start fewer processes.",
+            )
         encoding = _encoding(task, bool(self.operator.labels))
         network = self.operator.network(encoding, task.train.grid, context.generator(1))
         network.to(context.device)
@@ -98,13 +106,14 @@ class Training(Learner):
     def advance(self, state: TrainingState) -> Progress:
         """One optimiser step."""
         learning, options = state.learning, self.operator
-        members = torch.randint(
-            len(learning.targets), (min(options.batch, len(learning.targets)),), generator=state.generator
-        )
+        size = min(options.batch, len(learning.targets))
+        members = torch.randint(len(learning.targets), (size,), generator=state.generator)
         batch, targets = self._batch(state, members)
+        own = learning.context.ranks.part(size)  # all draw the whole batch: their generators stay alike
+        batch, targets, members = Encoded(*(part[own] for part in batch)), targets[own], members[own]
         output = learning.codec.output(state.network(batch.fields, batch.numbers), batch)
         loss = self._loss(learning, output, batch, targets, members, state.generator)
-        return self.descend(state, loss)
+        return self.descend(state, loss * (len(members) / size))
 
     def _loss(
         self,

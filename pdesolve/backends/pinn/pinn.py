@@ -12,7 +12,7 @@ import copy
 import importlib.util
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
@@ -144,7 +144,11 @@ class PINN(Backend):
     name: ClassVar[str] = "pinn"
     summary: ClassVar[str] = "physics-informed neural network, trained by second-order methods"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        identifies_parameters=True, stochastic=True, open_ended=True, devices=("cpu", "cuda")
+        identifies_parameters=True,
+        stochastic=True,
+        open_ended=True,
+        distributed=True,
+        devices=("cpu", "cuda"),
     )
     option_kinds: ClassVar[tuple[type, ...]] = OPTION_KINDS
     citations: ClassVar[tuple[str, ...]] = (
@@ -492,12 +496,13 @@ class PINN(Backend):
     def _use_points(self, state: PINNState) -> None:
         residual = state.slab.residual
         batch = residual.batch([points.points for points in state.sets], self._weights(state))
-        blocks = residual.blocks(batch)
+        ranks = state.context.ranks
+        blocks = ranks.share(residual.blocks(batch, multiple=ranks.count))
         if state.compiled:
             residual = self._compiled(state, blocks)
-        state.slab.objective = ResidualObjective(residual, blocks)
+        state.slab.objective = ResidualObjective(residual, blocks, ranks)
 
-    def _compiled(self, state: PINNState, blocks: list[Batch]) -> Residual:
+    def _compiled(self, state: PINNState, blocks: Sequence[Batch]) -> Residual:
         """The compiled residual of the present slab.
 
         All slabs after the first have one form and share one compilation; the first, whose start is an

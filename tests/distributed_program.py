@@ -1,0 +1,74 @@
+"""What `test_distribution` runs in two processes and in one: the numbers must be the same.
+
+python distributed_program.py FOLDER [--distributed]
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+import pdesolve as pde
+from pdesolve.backends.base import Context
+from pdesolve.backends.learner import Task
+from pdesolve.backends.operators import FNO
+from pdesolve.backends.operators.training import Training
+from pdesolve.backends.pinn import PINN
+from pdesolve.data.reading import read
+from pdesolve.distribution import join
+from pdesolve.optimize import GaussNewton
+
+SMALL = {"width": 6, "depth": 2, "compile": False, "points": 301, "points_boundary": 21}
+RUNS = {
+    "normal": PINN(**SMALL, optimizer=GaussNewton(system="normal")),
+    "qr": PINN(**SMALL, optimizer=GaussNewton(system="qr")),
+    "dual": PINN(**{**SMALL, "points": 41}, optimizer=GaussNewton(system="dual")),
+    "quasi-newton": PINN(**SMALL, optimizer="ssbroyden2", adam_steps=3),
+    "lbfgs": PINN(**SMALL, optimizer="lbfgs", adam_steps=3, exact_conditions=False),
+    "sketch": PINN(**SMALL, optimizer=GaussNewton(sketch=20)),
+}
+
+
+def gradients(data, ranks):
+    """Loss, gradient and JᵀJ of a PINN; loss and parameters of an FNO after one step."""
+    context = Context(seed=3, steps=10, ranks=ranks)
+    method = RUNS["normal"]
+    objective = method.start(pde.catalogue("burgers"), context).slab.objective
+    theta = objective.residual.start()
+    loss, gradient = objective(theta)
+    _, jacobian = objective.linearise(theta)
+    found = {"pinn loss": [float(loss)], "pinn gradient": gradient.tolist()}
+    found["pinn gram"] = ranks.sum(jacobian.T @ jacobian).flatten().tolist()
+
+    family = pde.family("burgers-random")
+    learner = Training(FNO(width=6, modes=4, layers=2, projection=8, batch=5, noise=0.1, precision="float64"))
+    state = learner.start(Task(family, *data.split(6)), context)
+    found["fno loss"] = [learner.advance(state).loss]
+    found["fno gradient"] = torch.cat([p.grad.flatten() for p in state.network.parameters()]).tolist()
+    return found
+
+
+def main(folder, distributed):
+    data = read(folder / "data.h5")
+    ranks = join("program", distributed, "cpu")
+    found = gradients(data, ranks)
+    assert not ranks.agree(float(ranks.rank)) or ranks.count == 1
+    for name, method in RUNS.items():
+        solution = pde.solve(
+            pde.catalogue("burgers"), method, steps=8, seed=1, distributed=distributed, progress=False
+        )
+        found[name] = [*solution.field.arrays()["theta"].tolist(), solution.history.loss[-1]]
+    out = folder / ("shared.safetensors" if distributed else "alone.safetensors")
+    options = {"steps": 5, "seed": 2, "progress": False, "distributed": distributed}
+    trained = pde.train(
+        pde.family("burgers-random"), FNO(width=6, modes=4, precision="float64"), data, out, **options
+    )
+    _, network, _ = trained.trained()  # in every process, from the file that the first one wrote
+    found["fno"] = torch.cat([p.detach().flatten() for p in network.parameters()]).tolist()
+    if ranks.is_first:
+        (folder / ("shared.json" if distributed else "alone.json")).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), "--distributed" in sys.argv)
