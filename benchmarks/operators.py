@@ -8,7 +8,8 @@ the state that is kept, are the last tenth of the training members. Errors are m
 the relative L2 error over all stored times. ``classical`` is the coarsest grid and step of the same Fourier
 integrator, or the coarsest mesh of the finite elements, whose mean error is no larger, with its seconds for
 one member; ``breaks_even_after`` is the number of members beyond which data, training and evaluations take
-less time than it, none where one evaluation takes longer.
+less time than it, none where one evaluation takes longer. ``burgers-neuralop`` is ``burgers-fno`` with the
+network of neuraloperator in place of ours: the same data, recipe, seconds, modes and width.
 """
 
 from __future__ import annotations
