@@ -34,7 +34,7 @@ TFNO_RANK = 0.1
 class NeuralopModel(NeuralOperator):
     """The Fourier neural operators of neuraloperator, the library of the method's authors.
 
-        v ← σ(M(σ(W v + b + F⁻¹(R_k (F v)_k, |k| < K))) + s v),   four layers between a lift and a projection
+        v ← σ(M(σ(W v + b + F⁻¹(R_k (F v)_k, k < K))) + s v),   four layers between a lift and a projection
 
     with a perceptron M at each point and factors s of the channels; no σ in the last layer. ``fno`` has a
     matrix R_k for each wavenumber, ``tfno`` Tucker factors of all of them together. Lift and projection have
@@ -151,16 +151,15 @@ class Adapter(nn.Module):
 
     def forward(self, fields: Tensor, parameters: Tensor | None = None) -> Tensor:
         """(n, fields, *grid) and (n, numbers) to (n, outputs, *grid)."""
-        given = None if parameters is None or not parameters.shape[-1] else parameters
-        check_parameters("Adapter()", self.parameter_count, given)
+        check_parameters("NeuralopModel()", self.parameter_count, parameters)
         grid = tuple(fields.shape[2:])
         check_grid("NeuralopModel()", grid)
         channels = [fields]
         if self.coordinates:
             x = grid_features(self.kinds, grid, fields.dtype, fields.device)
             channels.append(x.view(-1, *grid).expand(len(fields), -1, *grid))
-        if given is not None:
-            channels.append(given[(...,) + (None,) * len(grid)].expand(-1, -1, *grid))
+        if parameters is not None:
+            channels.append(parameters[(...,) + (None,) * len(grid)].expand(-1, -1, *grid))
         values: Tensor = self.model(torch.cat(channels, dim=1))
         return values
 
