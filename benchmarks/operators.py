@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 import pdesolve as pde
-from pdesolve.backends.operators import FNO, DeepONet, NeuralOperator, UNet
+from pdesolve.backends.operators import FNO, DeepONet, NeuralOperator, NeuralopModel, UNet
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 from pdesolve.data.dataset import Dataset
@@ -58,6 +58,7 @@ class Case:
 
 CASES = {
     "burgers-fno": Case("burgers-random", FNO(), 0.01, 600.0, finer=0.012),
+    "burgers-neuralop": Case("burgers-random", NeuralopModel(), 0.01, 600.0, finer=0.012),
     "burgers-deeponet": Case("burgers-random", DeepONet(), 0.05, 240.0),
     "burgers-unet": Case("burgers-random", UNet(width=32), 0.05, 600.0),
     "darcy-fno": Case(
