@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .backends.diffusion import DiffusionPDE
     from .backends.fem import FEM
-    from .backends.operators import FNO, DeepONet, UNet
+    from .backends.operators import FNO, DeepONet, NeuralopModel, UNet
     from .backends.pinn import PINN
     from .backends.spectral import Spectral
     from .declare import (
@@ -88,6 +88,7 @@ __all__ = [
     "LogUniform",
     "MeshDomain",
     "Neumann",
+    "NeuralopModel",
     "Observations",
     "PDESolveError",
     "PDESolveWarning",
@@ -128,6 +129,7 @@ _ELSEWHERE = {
     "DiffusionPDE": ".backends.diffusion",
     "FEM": ".backends.fem",
     "FNO": ".backends.operators",
+    "NeuralopModel": ".backends.operators",
     "PINN": ".backends.pinn",
     "Program": ".residual.program",
     "Solution": ".solution",

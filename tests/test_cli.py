@@ -488,6 +488,7 @@ def test_backends() -> None:
         "gp",
         "gp-hm",
         "gp-oracle",
+        "neuralop",
         "pinn",
         "spectral",
         "teng",

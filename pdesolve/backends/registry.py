@@ -18,6 +18,7 @@ BACKENDS = {
     "gp": "pdesolve.backends.gp:GP",
     "gp-hm": "pdesolve.backends.gp:GPHM",
     "gp-oracle": "pdesolve.backends.oracle:GPOracle",
+    "neuralop": "pdesolve.backends.operators:NeuralopModel",
     "pinn": "pdesolve.backends.pinn:PINN",
     "spectral": "pdesolve.backends.spectral:Spectral",
     "teng": "pdesolve.backends.teng:TENG",

@@ -180,7 +180,7 @@ def train(
     family: Annotated[str, typer.Argument(help="The family that the data are drawn from.")],
     data: Annotated[Path, typer.Option(help="A file that `pdesolve generate` wrote.")],
     out: Annotated[Path, typer.Option(help="File for weights and card.")],
-    backend: Annotated[str, typer.Option(help="fno, deeponet, unet or diffusion.")] = "fno",
+    backend: Annotated[str, typer.Option(help="fno, deeponet, unet, neuralop or diffusion.")] = "fno",
     test: Annotated[
         Path | None, typer.Option(help="Data of another seed, for the error in the card.")
     ] = None,

@@ -2,7 +2,8 @@
 
 from .deeponet import DeepONet
 from .fno import FNO
+from .neuralop import NeuralopModel
 from .operator import NeuralOperator
 from .unet import UNet
 
-__all__ = ["FNO", "DeepONet", "NeuralOperator", "UNet"]
+__all__ = ["FNO", "DeepONet", "NeuralOperator", "NeuralopModel", "UNet"]
