@@ -372,7 +372,11 @@ def by_network(network: nn.Module, case: Case) -> Array:
 
 
 def burgers(count: int = 20, lines: int = 5) -> Record:
-    """Sensors at some places, read at all times; places drawn anew for each member."""
+    """Sensors at some places, read at all times; places drawn anew for each member.
+
+    ``refined`` is the default; ``kriging`` leaves samples as the diffusion has drawn them, ``gaussian start``
+    refines one step from the Gaussian law of the data instead.
+    """
     name = "burgers-random"
     data = members(name, count)
     assert data.times is not None
@@ -388,7 +392,9 @@ def burgers(count: int = 20, lines: int = 5) -> Record:
         problem = pde.family(name).observed({"u": (points, truth[0].ravel()[seen])})
         cases.append(Case(problem, truth, {"u": seen}))
     record: Record = {"lines": lines, "columns": ["u"], "asked": 0.05}
-    record["kriging"] = measure(cases, DiffusionPDE())
+    record["refined"] = measure(cases, DiffusionPDE())
+    record["kriging"] = measure(cases, DiffusionPDE(refine=None))
+    record["gaussian start"] = measure(cases, DiffusionPDE(sampler=DPMSolver(steps=1)))
     return record
 
 

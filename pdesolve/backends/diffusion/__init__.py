@@ -2,6 +2,7 @@
 
 from .diffusion import DiffusionPDE
 from .guidance import DDS, DPS, Event, Kriging, Moments, Particles, PiGDM, PublishedRule
+from .randomised import RandomisedLikelihood
 from .samplers import (
     DDIM,
     DEIS,
@@ -31,6 +32,7 @@ __all__ = [
     "PiGDM",
     "PredictorCorrector",
     "PublishedRule",
+    "RandomisedLikelihood",
     "StochasticInterpolant",
     "UniPC",
 ]

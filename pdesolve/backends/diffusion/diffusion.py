@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from .guidance import DDS, DPS, Guidance, Guide, Kriging, Moments, Particles, Pi
 from .guidance.guidance import Residual
 from .law import GaussianLaw
 from .observing import observed
+from .randomised import Likelihood, RandomisedLikelihood, Search, reasons_against
 from .samplers import SAMPLERS, DPMSolver, GaussianExponential, Heun, Sampler, Trajectory
 
 PRIORS = Path(__file__).parent / "priors"
@@ -38,10 +39,13 @@ PAIRS = 16
 
 @dataclass
 class Sampling:
-    """A run: the trajectory of all samples, and the estimate of x₀ at its current noise level."""
+    """A run: the trajectory of all samples, the estimate of x₀ at its noise level, the search after it."""
 
     trajectory: Trajectory
     estimate: Tensor
+    search: Search | None
+    generator: torch.Generator
+    likelihood: Any = field(metadata={"transient": True})
     sampler: Any = field(metadata={"transient": True})
     guide: Any = field(metadata={"transient": True})
     encoding: Any = field(metadata={"transient": True})
@@ -68,6 +72,9 @@ class DiffusionPDE(Trainable):
         eliminate: noise level below which every estimate's solution is computed from its coefficients (or
             its trajectory from its initial values) by the equations on the prior's grid, so that samples
             satisfy them to the solver's tolerance. None leaves them as they are drawn.
+        refine: `RandomisedLikelihood` makes each sample a trajectory of the integrator that fits what was
+            observed, where an initial field with a Gaussian law determines it. "auto" does so wherever it
+            can; None leaves samples as they are drawn.
         rank: principal components of the data in the Gaussian law that the network starts from; 0 for the
             plain preconditioning of Karras et al.
         declared: take the law from the declaration instead, where a family is Gaussian by it and rank is
@@ -89,6 +96,7 @@ class DiffusionPDE(Trainable):
     sampler: Sampler = field(default_factory=lambda: DPMSolver(steps=50, stochastic=True))
     guidance: Guidance = field(default_factory=Kriging)
     eliminate: float | None = None
+    refine: RandomisedLikelihood | Literal["auto"] | None = "auto"
     rank: int = 256
     declared: bool = True
     width: int = 48
@@ -109,7 +117,7 @@ class DiffusionPDE(Trainable):
     )
     option_kinds: ClassVar[tuple[type, ...]] = (
         *SAMPLERS.values(),
-        *(DDS, DPS, Kriging, Moments, Particles, PiGDM, PublishedRule),
+        *(DDS, DPS, Kriging, Moments, Particles, PiGDM, PublishedRule, RandomisedLikelihood),
     )
     citations: ClassVar[tuple[str, ...]] = (
         "J. Huang, G. Yang, Z. Wang, J. J. Park: DiffusionPDE: Generative PDE-solving under partial "
@@ -132,6 +140,8 @@ class DiffusionPDE(Trainable):
         self.require(
             "eliminate", self.eliminate is None or not own_steps, "None with a rule of its own steps"
         )
+        fine = self.refine in (None, "auto") or isinstance(self.refine, RandomisedLikelihood)
+        self.require("refine", fine, "RandomisedLikelihood(), 'auto' or None")
         if isinstance(self.guidance, PublishedRule):
             plain = isinstance(self.sampler, Heun) and not self.sampler.churn
             self.require(
@@ -213,6 +223,8 @@ class DiffusionPDE(Trainable):
             reasons.append(f"its prior is of {', '.join(encoding.names)}, and not of {', '.join(missing)}")
         if self.eliminate is not None and not reasons and equations(problem, encoding) is None:
             reasons.append("the equations have no solver on its prior's grid: leave eliminate out")
+        if isinstance(self.refine, RandomisedLikelihood) and not reasons:
+            reasons += [f"refine: {r}" for r in reasons_against(problem, equations(problem, encoding))]
         known = [name for name in encoding.names if name in problem.inputs] or any(problem.of_type(Initial))
         if known:
             reasons.append("its inputs are known, and nothing is left open (see Family.observed)")
@@ -237,17 +249,37 @@ class DiffusionPDE(Trainable):
             (self.samples, *encoding.shape), context.generator(0), torch.float64, context.device
         )
         estimate = law.mean.view(1, *encoding.shape).repeat(self.samples, *[1] * len(encoding.shape))
-        return Sampling(trajectory, estimate, sampler, self.guidance.begin(setting), encoding, channels)
+        refine, likelihood = RandomisedLikelihood() if self.refine == "auto" else self.refine, None
+        if refine is not None and not reasons_against(problem, system) and len(setting.observed):
+            likelihood = Likelihood(refine, problem, law, encoding, setting.observed)
+        guide, generator = self.guidance.begin(setting), context.generator(2)
+        return Sampling(trajectory, estimate, None, generator, likelihood, sampler, guide, encoding, channels)
 
     def advance(self, state: Sampling) -> Progress:
-        """One step of the sampler."""
-        state.estimate = state.guide.step(state.sampler, state.trajectory)
-        done = state.trajectory.index / self.sampler.steps
+        """One step of the sampler, or of the search from its samples."""
+        done, total, likelihood = state.trajectory.index, self.sampler.steps, state.likelihood
+        if done < total:
+            state.estimate = state.guide.step(state.sampler, state.trajectory)
+            done = state.trajectory.index
+        else:
+            if state.search is None:
+                state.search = likelihood.begin(state.estimate, state.generator)
+            likelihood.step(state.search)
+            state.estimate = likelihood.images(state.search.place)
         left = state.guide.setting.misfit(state.estimate)
         misfit = float(left.square().mean().sqrt() / DEVIATION) if left.numel() else 0.0
-        status = Status.COMPLETED if done >= 1 else None
+        over = done >= total and (likelihood is None or likelihood.is_over(state.search))
+        status = Status.COMPLETED if over else None
+        if likelihood is not None:
+            done += 0 if state.search is None else state.search.steps
+            total += likelihood.options.iterations
         said = f"{self.samples} samples, misfit {misfit:.1e} of the fields' deviation"
-        return Progress(misfit, done, status, said if status is None else f"{said}; {self.describe(state)}")
+        return Progress(
+            misfit,
+            1.0 if over else done / total,
+            status,
+            said if status is None else f"{said}; {self.describe(state)}",
+        )
 
     def field(self, state: Sampling) -> SampleField:
         encoding: JointEncoding = state.encoding
@@ -264,6 +296,11 @@ class DiffusionPDE(Trainable):
         said = f"{state.trajectory.evaluations} evaluations of the prior for {self.samples} samples"
         guide: Guide = state.guide
         said += guide.said()
+        if state.search is not None:
+            settled = int(state.search.settled.sum())
+            return (
+                f"{said}; trajectories of the equations, {settled} of them at a minimum of their likelihood"
+            )
         setting = guide.setting
         if setting.solved is not None:
             wrong = setting.solved(state.estimate, 0.0) - state.estimate

@@ -76,17 +76,28 @@ class Elliptic(Equations):
 
 
 class Stepped(Equations):
-    """An evolution: the integrator from each column of an image in space and time to the next."""
+    """An evolution: the integrator from each column of an image in space and time to the next.
 
-    def __init__(self, problem: Problem, encoding: JointEncoding) -> None:
+    Args:
+        steps: of the integrator between two columns.
+        dtype: it computes in.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        encoding: JointEncoding,
+        steps: int = STEPS,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
         self.encoding = encoding
         evolution = Evolution(problem)
         if evolution.algebraic or not evolution.is_autonomous:
             raise ValueError("the evolution is not autonomous")
         times = encoding.axes[-1]
         self.points = encoding.grid[0]
-        level = Level(round(1.5 * self.points), STEPS)
-        self.steps = StepResidual(evolution, float(times[1] - times[0]), level)
+        level = Level(round(1.5 * self.points), steps)
+        self.steps = StepResidual(evolution, float(times[1] - times[0]), level, dtype)
 
     def residual(self, z: Tensor) -> Tensor:
         """Φ(u_j) - u_{j+1} of all columns."""
