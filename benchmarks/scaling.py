@@ -30,7 +30,7 @@ Fourier neural operator             n log n + n                              n
 ``points`` and ``parameters`` are steps on Burgers' equation without conditions: tanh networks of three
 hidden layers, double precision, compiled. A Gauss-Newton step is one Jacobian with one damping, which is the
 least it takes. ``peak_bytes`` is the memory of one step beyond what was in use (`memory.peak_bytes`); it is
-more than the bytes in use by what the C library keeps of freed blocks, up to half as much again.
+more than the bytes in use by what the C library keeps of freed blocks, up to twice as much for small steps.
 ``grid`` holds whole calls of `solve`, set-up included, evaluation of errors excluded. ``spectral`` runs two
 levels of 20 and 40 steps, n counting the nodes of the finer; collocation runs two levels as well. The
 operator's network is evaluated once, on one member; untrained, which costs the same.
@@ -49,7 +49,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,11 @@ import torch
 import pdesolve as pde
 from pdesolve.backends.operators.networks import FNO as FNONetwork
 from pdesolve.backends.operators.training import predict
-from pdesolve.benchmarks.growth import curve, upper_half
+from pdesolve.benchmarks.growth import curve
 from pdesolve.benchmarks.memory import peak_bytes
 from pdesolve.benchmarks.operators import classical
 from pdesolve.benchmarks.records import Record, earlier, run_cases
+from pdesolve.benchmarks.scaling_figure import plot
 from pdesolve.benchmarks.suite.job import Job
 from pdesolve.benchmarks.suite.learned import TEST_SEED, trained
 from pdesolve.data.dataset import Dataset
@@ -314,9 +315,10 @@ def break_even(spent: float, own: float, other: float) -> int | None:
     return round(spent / (other - own)) if other > own else None
 
 
-def totals(spent: float, each: float, counts: Sequence[int]) -> list[float]:
-    """Seconds of k solves, with what was spent before."""
-    return [float(f"{spent + k * each:.4g}") for k in counts]
+def totals(spent: float, first: float, each: float, counts: Sequence[int]) -> list[float]:
+    """Seconds of k solves, with what was ``spent`` before, where the ``first`` takes longer than ``each`` of
+    many side by side."""
+    return [float(f"{spent + max(first, k * each):.4g}") for k in counts]
 
 
 def solves(budget: float = 20.0, members: int = 200, tested: int = 64, largest: int = 1024) -> Record:
@@ -370,7 +372,7 @@ def solves(budget: float = 20.0, members: int = 200, tested: int = 64, largest: 
         "totals": {
             "solves": many,
             **{
-                name: totals(spent if name == "operator" else 0.0, value, many)
+                name: totals(spent if name == "operator" else 0.0, seconds[name][0], value, many)
                 for name, value in each.items()
             },
         },
@@ -396,78 +398,6 @@ def recorded(file: Path) -> Record:
         for name, record in earlier(file).items()
         if "breaks_even_after" in record
     }
-
-
-# -- the figure ----------------------------------------------------------------------------------------
-
-
-def plot(records: Mapping[str, Record], file: Path) -> None:
-    """Seconds against size, with the fitted exponent of each curve in its legend."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 3, figsize=(15, 8.5), layout="constrained")
-    curves: dict[str, dict[str, Record]] = {name: each.get("curves", {}) for name, each in records.items()}
-    steps, on_grids = curves.get("points", {}), curves.get("grid", {})
-    spectral = {k: v for k, v in on_grids.items() if k.startswith(("Fourier", "collocation"))}
-    others = {k: v for k, v in on_grids.items() if k not in spectral}
-    _lines(axes[0, 0], steps, "collocation points", "points")
-    _memory(axes[0, 1], steps)
-    _lines(axes[0, 2], curves.get("parameters", {}), "parameters", "parameters")
-    _lines(axes[1, 0], spectral, "nodes", "grid: spectral")
-    _lines(axes[1, 1], others, "degrees of freedom", "grid: fem and FNO")
-    _totals(axes[1, 2], records.get("solves"))
-    figure.savefig(file, dpi=110)
-    plt.close(figure)
-
-
-def _lines(axes: Any, curves: Mapping[str, Record], size: str, title: str) -> None:
-    """Seconds, and the fitted power beside those that it was fitted to."""
-    if not curves:  # a run of some cases only
-        axes.set_axis_off()
-        return
-    for name, each in curves.items():
-        (line,) = axes.loglog(
-            each["sizes"], each["seconds"], "o-", ms=4, label=f"{name}: {each['exponent']:.2f}"
-        )
-        half = upper_half(len(each["sizes"]))
-        n, y = (np.array(each[key], dtype=float)[half] for key in ("sizes", "seconds"))
-        factor = np.exp(np.log(y).mean() - each["exponent"] * np.log(n).mean())
-        axes.loglog(n, factor * n ** each["exponent"], ":", color=line.get_color(), lw=3)
-    axes.set(xlabel=size, ylabel="seconds", title=title)
-    axes.legend(fontsize=8, title="fitted exponent")
-
-
-def _memory(axes: Any, curves: Mapping[str, Record]) -> None:
-    """Peaks of steps, with what is expected."""
-    known = {name: each for name, each in curves.items() if None not in each["peak_bytes"]}
-    if not known:
-        axes.set_axis_off()
-        return
-    for name, each in known.items():
-        (line,) = axes.loglog(each["sizes"], each["peak_bytes"], "o-", ms=4, label=name)
-        if "expected_bytes" in each:
-            expected = each["expected_bytes"]
-            axes.loglog(each["sizes"], expected, ":", color=line.get_color(), label=f"{each['bytes']} bytes")
-    axes.set(xlabel="collocation points", ylabel="bytes at the peak of a step", title="points: memory")
-    axes.legend(fontsize=8)
-
-
-def _totals(axes: Any, record: Record | None) -> None:
-    """Seconds of all solves, with those at which the operator has repaid itself."""
-    if record is None:
-        axes.set_axis_off()
-        return
-    known = record["totals"]
-    for name, values in known.items():
-        if name != "solves":
-            axes.loglog(known["solves"], values, label=name)
-    for after in record["breaks_even_after"].values():
-        if after is not None:
-            axes.axvline(after, color="grey", ls=":", lw=1)
-            axes.text(after, axes.get_ylim()[0], f" {after}", rotation=90, va="bottom", fontsize=8)
-    error = f"{100 * record['relative_l2']:.1f} %"
-    axes.set(xlabel="solves", ylabel="seconds in all", title=f"data + training + solves, error {error}")
-    axes.legend(fontsize=8)
 
 
 CASES: dict[str, Callable[[], Record]] = {

@@ -30,7 +30,7 @@ def test_the_cube_is_solved_by_its_sines() -> None:
     assert np.linalg.norm(solution(points)[:, 0] - exact) < 0.01 * np.linalg.norm(exact)
 
 
-def test_a_step_is_timed_from_an_objective_that_it_lowers() -> None:
+def test_steps_are_timed_with_what_they_evaluate() -> None:
     residual = scaling.residual_of(6, compile=False)
     assert len(residual.start()) == 2 * 6**2 + 6 * 6 + 1
     objective = scaling.objective_on(residual, 50)
@@ -43,9 +43,10 @@ def test_a_step_is_timed_from_an_objective_that_it_lowers() -> None:
 def test_totals_agree_where_it_breaks_even() -> None:
     after = scaling.break_even(30.0, 0.001, 0.061)
     assert after == 500
-    own, other = scaling.totals(30.0, 0.001, [after]), scaling.totals(0.0, 0.061, [after])
+    own, other = (scaling.totals(spent, each, each, [after]) for spent, each in ((30.0, 0.001), (0.0, 0.061)))
     assert own == other
     assert scaling.break_even(30.0, 0.1, 0.05) is None
+    assert scaling.totals(0.0, 2.0, 0.5, [1, 2, 8]) == [2.0, 2.0, 4.0]
 
 
 def test_recorded_trainings_are_quoted(tmp_path: Path) -> None:
