@@ -35,11 +35,11 @@ more than the bytes in use by what the C library keeps of freed blocks, up to tw
 levels of 20 and 40 steps, n counting the nodes of the finer; collocation runs two levels as well. The
 operator's network is evaluated once, on one member; untrained, which costs the same.
 
-``solves`` trains an FNO on 200 members of ``burgers-random`` for some seconds and adds the seconds of data,
-training and k solves; beside it stands the coarsest classical run that is as exact, one member at a time
-and all members side by side. ``breaks_even_after`` is the k at which both totals agree, (data + training) /
-(classical - own) seconds, and null where one own solve takes longer. The longer trainings of ``operators``
-are quoted from their records.
+``solves`` trains an FNO on 200 members of ``burgers-random`` for some seconds and adds the seconds of data
+and training, by the clock, and of k solves; beside it stands the coarsest classical run that is as exact, one
+member at a time and all members side by side. ``breaks_even_after`` is the k at which both totals agree,
+(data + training) / (classical - own) seconds, and null where one own solve takes longer. The longer trainings
+of ``operators`` are quoted from their records.
 """
 
 from __future__ import annotations
