@@ -152,6 +152,7 @@ def _coarse_fourier(made: Any, tests: Dataset, reached: float) -> Record:
             seconds = (time.perf_counter() - begin) / 5
             return {
                 "classical": f"ETDRK4, {n} points, {steps} steps between stored times",
+                "classical_level": [n, steps],
                 "classical_relative_l2": _mean_error(values, chosen),
                 "classical_seconds": seconds,
             }

@@ -25,6 +25,7 @@ def run_cases(
     description: str | None,
     cases: Mapping[str, Callable[[], Record]],
     hidden: tuple[str, ...] = (),
+    plot: Callable[[Mapping[str, Record], Path], None] | None = None,
 ) -> None:
     """A command line that runs cases, prints a line for each and writes their records.
 
@@ -33,6 +34,7 @@ def run_cases(
         cases: functions by name; what they return is the record, with the machine's facts added. A case
             that is run again replaces its record, others keep theirs.
         hidden: parts of a record that are not printed.
+        plot: draws all records, those of earlier runs included, into a PNG file beside that of the records.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=cases, default=list(cases), metavar="CASE")
@@ -46,3 +48,5 @@ def run_cases(
         if arguments.out is not None:  # after each case: a run that is cut keeps what it has
             ordered = {case: records[case] for case in cases if case in records}
             arguments.out.write_text(json.dumps({"records": ordered}, indent=1) + "\n")
+    if plot is not None and arguments.out is not None:
+        plot({case: records[case] for case in cases if case in records}, arguments.out.with_suffix(".png"))

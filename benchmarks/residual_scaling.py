@@ -10,8 +10,11 @@ forward mode.
 
 ``share_of_gemm`` is the floating-point work of the matrix products that jets need (forward, and twice that
 backward), divided by the candidate's time and by the speed of large matrix products measured in the same
-run: what is missing to one is pointwise work, memory and overhead. On a GPU
-(``PDESOLVE_BENCHMARK_DEVICE=cuda``) each time ends with a synchronisation, and ``peak_bytes`` is measured.
+run: what is missing to one is pointwise work, memory and overhead. ``peak_bytes`` is the memory that one
+evaluation takes beyond what was in use before (`memory.peak_bytes`). On a GPU
+(``PDESOLVE_BENCHMARK_DEVICE=cuda``) each time ends with a synchronisation. On one thread of a CPU
+(``OMP_NUM_THREADS=1``) seconds are those of the processor, so that programs that share the core are not
+counted; those of the compiler are the clock's.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 import pdesolve as pde
+from pdesolve.benchmarks.memory import peak_bytes
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.residual.ansatz import Ansatz, Trial
 from pdesolve.residual.jets import JetSpace
@@ -131,26 +135,22 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
+def clock() -> float:
+    """Processor time on one thread of a CPU; elsewhere it would leave out a device, or add up threads."""
+    alone = DEVICE == "cpu" and torch.get_num_threads() == 1
+    return time.process_time() if alone else time.perf_counter()
+
+
 def gemm_speed(dtype: torch.dtype, size: int = 1024, rounds: int = 5) -> float:
     """Floating-point operations a second of a large matrix product: the best of some."""
     a, b = (torch.rand(size, size, dtype=dtype, device=DEVICE) for _ in range(2))
     seconds = []
     for _ in range(rounds + 1):
-        begin = time.perf_counter()
+        begin = clock()
         a @ b
         wait()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(clock() - begin)
     return 2.0 * size**3 / min(seconds)
-
-
-def peak_bytes(run: Callable[[], Any]) -> int | None:
-    """The largest memory allocated while it runs; None on a CPU, whose allocator does not tell."""
-    if DEVICE == "cpu":
-        return None
-    torch.cuda.reset_peak_memory_stats()
-    run()
-    wait()
-    return int(torch.cuda.max_memory_allocated())
 
 
 def measure(order: int, dimension: int, width: int = 64, dtype: torch.dtype = torch.float64) -> Record:
@@ -187,10 +187,10 @@ def measure(order: int, dimension: int, width: int = 64, dtype: torch.dtype = to
     times: dict[str, list[float]] = {kind: [] for kind in candidates}
     for _ in range(ROUNDS):
         for kind, run in candidates.items():
-            begin = time.perf_counter()
+            begin = clock()
             run()
             wait()
-            times[kind].append(time.perf_counter() - begin)
+            times[kind].append(clock() - begin)
     seconds = {kind: statistics.median(values) for kind, values in times.items()}
     count = len(JetSpace.of({index for _, index in program.terms[active[0]].derivatives}).indices)
     work = 3 * 2 * POINTS * count * (d * width + (DEPTH - 1) * width**2 + width)
@@ -204,7 +204,7 @@ def measure(order: int, dimension: int, width: int = 64, dtype: torch.dtype = to
         "points_a_second": {kind: round(POINTS / s) for kind, s in seconds.items()},
         "share_of_gemm": {kind: round(work / s / speed, 3) for kind, s in seconds.items()},
         "gemm_gflops": round(speed / 1e9, 1),
-        "peak_bytes": {kind: peak_bytes(run) for kind, run in candidates.items()},
+        "peak_bytes": {kind: peak_bytes(run, DEVICE) for kind, run in candidates.items()},
         "largest_difference": max(abs(v / losses["nested"] - 1) for v in losses.values()),
         "compile_seconds": round(jets["compiled"].compile_seconds, 1),
     }
