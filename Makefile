@@ -15,7 +15,7 @@ help:
 	@echo "make demo       solve the Burgers equation and write VTK, HDF5 and a picture to out/demo"
 	@echo "make test       lint, types, import contract and the default tests"
 	@echo "make test-slow  the long studies"
-	@echo "make docs       the documentation, with its gallery executed"
+	@echo "make docs       the documentation, with its gallery executed and the report of make bench"
 	@echo "make bench      every backend, DeepXDE and the classical line: a report in out/bench, in 10 minutes"
 	@echo "make records    the benchmarks whose numbers the README quotes, in hours"
 	@echo "make clean      remove what make made, except the virtual environment"
@@ -59,11 +59,10 @@ docs: $(VENV)/.stamp-docs
 	$(MAKE) docs-benchmark
 	@echo "open $(HTML)/index.html"
 
-# The report of `make bench`, where there is one, beside the documents.
-docs-benchmark:
-	if [ -f $(REPORT)/index.html ]; then \
-		mkdir -p $(HTML)/benchmark && cp -R $(REPORT)/index.html $(REPORT)/figures $(HTML)/benchmark/; \
-	fi
+# The report of `make bench` beside the documents; jobs that have a result are not run again.
+docs-benchmark: bench
+	mkdir -p $(HTML)/benchmark
+	cp -R $(REPORT)/index.html $(REPORT)/figures $(HTML)/benchmark/
 
 # Killed half-way, it goes on from the results that are there.
 bench: venv
