@@ -8,7 +8,6 @@ A backend holds its method and nothing else: no loop over the budget, no file, n
 from __future__ import annotations
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,20 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..declare import PDESolveError, Problem
+from ..declare import Problem
 from ..declare.domain import Array
 from ..ranks import ALONE, Ranks
 from ..solution.field import Field
 from ..solution.finding import Finding
 from ..solution.history import History
 from ..solution.status import Status
+from . import options as checks
+from .options import BackendOptionError
 
 if TYPE_CHECKING:
     import torch
-
-
-class BackendOptionError(PDESolveError):
-    """A backend does not know an option, or the option has a wrong value."""
 
 
 @dataclass(frozen=True)
@@ -127,27 +124,15 @@ class Backend(ABC):
         Raises:
             BackendOptionError: ``holds`` is False.
         """
-        if not holds:
-            raise BackendOptionError(
-                f"{type(self).__name__}({option}=)",
-                expected,
-                repr(getattr(self, option)),
-                "Change the option.",
-            )
+        checks.require(self, option, holds, expected)
 
-    def require_count(self, *options: str, least: int = 1) -> None:
+    def require_count(self, *names: str, least: int = 1) -> None:
         """Refuse all but whole numbers of at least ``least``."""
-        for option in options:
-            value = getattr(self, option)
-            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
-            self.require(option, is_count, f"a whole number of at least {least}")
+        checks.require_count(self, *names, least=least)
 
-    def require_positive(self, *options: str) -> None:
+    def require_positive(self, *names: str) -> None:
         """Refuse all but positive finite numbers."""
-        for option in options:
-            value = getattr(self, option)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            self.require(option, is_number and 0 < value < math.inf, "a positive number")
+        checks.require_positive(self, *names)
 
     @abstractmethod
     def supports(self, problem: Problem) -> list[str]:
@@ -241,3 +226,6 @@ class Backend(ABC):
                 f"{type(self).__name__}()", f"options among {known}", given["kind"], "Give the object itself."
             )
         return kind(**{name: self._made(value) for name, value in given.items() if name != "kind"})
+
+
+__all__ = ["Backend", "BackendOptionError", "Capabilities", "Context", "Progress"]

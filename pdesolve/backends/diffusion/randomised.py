@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ...declare import Problem
 from ...declare.distributions import GaussianField
-from ..base import BackendOptionError
+from ..options import is_number, require, require_count, require_positive
 from .encoding import DEVIATION, JointEncoding
 from .equations import Equations, Stepped
 from .law import GaussianLaw
@@ -61,19 +61,10 @@ class RandomisedLikelihood:
     left_out: float = 1e-4
 
     def __post_init__(self) -> None:
-        holds = {
-            "iterations": isinstance(self.iterations, int) and self.iterations >= 1,
-            "floor": 0 < self.floor < math.inf,
-            "left_out": 0 <= self.left_out < 1,
-        }
-        for option, fine in holds.items():
-            if not fine:
-                raise BackendOptionError(
-                    f"RandomisedLikelihood({option}=)",
-                    "a whole number" if option == "iterations" else "a positive number",
-                    repr(getattr(self, option)),
-                    "Change the option.",
-                )
+        require_count(self, "iterations")
+        require_positive(self, "floor")
+        holds = is_number(self.left_out) and 0 <= self.left_out < 1
+        require(self, "left_out", holds, "a number in [0, 1)")
 
 
 @dataclass

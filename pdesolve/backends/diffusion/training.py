@@ -22,7 +22,7 @@ MEAN_LOG_SIGMA, DEVIATION_LOG_SIGMA = -1.2, 1.2
 """Of the noise levels in training (Karras et al., table 1)."""
 COPIES = 3
 """Of the data, moved as the symmetries allow, that the Gaussian law is taken from beside the data."""
-OF_USE = ("weights", "samples", "sampler", "guidance", "eliminate")
+OF_USE = ("weights", "samples", "sampler", "guidance", "eliminate", "refine")
 """Options that say how a prior is used, and are none of its own."""
 LEVELS = 16
 """Noise levels of the validation loss: quantiles of the same law."""

@@ -175,3 +175,17 @@ def test_refuses_wrong_options(option, value):
 def test_refuses_another_refinement():
     with pytest.raises(BackendOptionError, match="refine"):
         DiffusionPDE(refine="always")
+
+
+def test_the_future_from_past_frames(burgers):
+    """All nodes until half of the time, with noise: the rest follows by the equations."""
+    _, _, truth = burgers
+    seen, noise = 5, 0.01 * truth.std()
+    rng = np.random.default_rng(5)
+    at = np.array([(i / N, 0.2 * k / 8) for i in range(N) for k in range(seen)])
+    values = truth[:, :seen].ravel() + noise * rng.normal(size=N * seen)
+    solution = pde.solve(BURGERS.observed({"u": (at, values)}, noise=noise), options(burgers), progress=False)
+    future = solution.field.mean[0][:, seen:]
+    assert np.linalg.norm(future - truth[:, seen:]) < 0.01 * np.linalg.norm(truth[:, seen:])
+    persistence = truth[:, [seen - 1]] - truth[:, seen:]
+    assert np.linalg.norm(persistence) > 0.1 * np.linalg.norm(truth[:, seen:])

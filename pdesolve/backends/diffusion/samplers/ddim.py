@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from .options import is_number, require
+from ...options import is_number, require
 from .sampler import Denoise, Sampler, Trajectory
 
 

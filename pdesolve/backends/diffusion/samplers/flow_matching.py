@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ...options import require, require_count
 from .flow_sampler import FlowSampler
-from .options import require, require_count
 from .sampler import Denoise, Trajectory
 from .velocity import flow_time
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .options import require_number
+from ...options import require_number
 from .sampler import Sampler
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...base import BackendOptionError
-from .options import require, require_count
+from ...options import require, require_count
 from .sampler import Denoise, Sampler, Trajectory
 
 Filter = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from .options import require, require_number
+from ...options import require, require_number
 from .sampler import Denoise, Sampler, Trajectory
 
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ...options import is_number, require, require_count
 from .heun import Heun
-from .options import is_number, require, require_count
 from .sampler import Denoise, Sampler, Trajectory
 
 

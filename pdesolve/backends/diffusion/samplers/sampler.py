@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .options import require, require_count, require_number
+from ...options import require, require_count, require_number
 
 Denoise = Callable[[Tensor, float], Tensor]
 """Maps (x, σ) to D(x; σ) = E[x₀ | x], of the shape of x; guided or not."""

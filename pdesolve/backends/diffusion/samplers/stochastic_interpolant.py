@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ...options import require_number
 from .flow_sampler import FlowSampler
-from .options import require_number
 from .sampler import Denoise, Trajectory
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from .options import require, require_count
+from ...options import require, require_count
 from .sampler import Denoise, Sampler, Trajectory
 
 

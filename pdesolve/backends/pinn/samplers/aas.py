@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ....declare.domain import Array
+from ...options import require_count, require_number
 from .flow_sampler import FlowSampler, descend, new_generator
-from .options import require_count, require_number
 from .sampler import PointSet, Region
 
 _SPAN = 5e-3  # of the central differences of p, in parts of the box

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....declare.domain import Array
 from ...base import BackendOptionError
-from .options import is_number, require, require_count
+from ...options import is_number, require, require_count
 from .residual_size import magnitude
 from .sampler import PointSet, Region, ResidualAt, Sampler
 from .scaled_time import require_time, scaled_time

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ....declare.domain import Array
-from .options import require_count, require_number
+from ...options import require_count, require_number
 from .r3 import retain_and_resample
 from .residual_size import magnitude, relative_size
 from .sampler import PointSet, Region, ResidualAt, Sampler

@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from ....declare.domain import Array
+from ...options import require, require_count
 from .flow_sampler import FlowSampler
-from .options import require, require_count
 from .sampler import PointSet, Region
 
 

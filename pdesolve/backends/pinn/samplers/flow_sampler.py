@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ....declare.domain import Array
+from ...options import is_number, require, require_count, require_number
 from .flow import Flow
-from .options import is_number, require, require_count, require_number
 from .rejection import accepted
 from .residual_size import relative_size
 from .sampler import PointSet, Region, ResidualAt, Sampler

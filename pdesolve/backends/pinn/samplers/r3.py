@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ....declare.domain import Array
-from .options import require_count
+from ...options import require_count
 from .residual_size import relative_size
 from .sampler import PointSet, Region, ResidualAt, Sampler
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ....declare.domain import Array
-from .options import require_count, require_number
+from ...options import require_count, require_number
 from .rad import RAD
 from .residual_size import relative_size
 from .sampler import PointSet, Region, ResidualAt, Sampler

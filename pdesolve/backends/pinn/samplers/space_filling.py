@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....declare.domain import Array
-from .options import require_count
+from ...options import require_count
 from .rejection import accepted
 from .sampler import PointSet, Region, ResidualAt, Sampler
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .options import require_count
+from ...options import require_count
 from .sampler import PointSet, Region, ResidualAt, Sampler
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ....declare.domain import Array
-from .options import is_number, require, require_count, require_number
+from ...options import is_number, require, require_count, require_number
 from .residual_size import magnitude
 from .sampler import PointSet, Region, ResidualAt, Sampler
 
