@@ -39,10 +39,19 @@ def _processor() -> str:
 
 
 def commit() -> str | None:
-    """What is checked out here, with ``-dirty`` where files have changed; None outside a repository."""
-    folder = Path(__file__).resolve().parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+    """What is checked out here, with ``-dirty`` where files have changed; None outside a repository.
+
+    Records do not count: the first one that is written changes nothing for the second.
+    """
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", ":/", ":(exclude,top)benchmarks/results"
+        )
+        return _git("describe", "--always") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
