@@ -6,7 +6,8 @@ REPORT := out/bench
 HTML := docs/_build/html
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-BENCHMARKS := $(filter-out __%,$(notdir $(basename $(wildcard benchmarks/*.py))))
+# Large priors want a GPU, and are run by hand.
+BENCHMARKS := $(filter-out __% diffusion_large,$(notdir $(basename $(wildcard benchmarks/*.py))))
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: help venv demo test test-slow lint types contract docs docs-benchmark bench records clean
