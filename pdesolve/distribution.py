@@ -12,6 +12,7 @@ from .ranks import ALONE, Ranks
 TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others: more than a compilation takes, less than a night."""
 
+_CUDA_TOO = "cpu:gloo,cuda:nccl"
 _NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -44,7 +45,7 @@ def join(who: str, wanted: bool, device: str) -> Ranks:
                 f"an environment without {', '.join(missing)}",
                 "Start it as `torchrun --nproc-per-node 2 script.py`, or leave distributed=False.",
             )
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=TIMEOUT)
+        dist.init_process_group(_CUDA_TOO if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
         atexit.register(dist.destroy_process_group)
     return Ranks(dist.get_rank(), dist.get_world_size(), device)
 

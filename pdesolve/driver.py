@@ -191,7 +191,7 @@ def check_distributable(who: str, distributed: bool, method: Any) -> None:
             f"{who}(distributed=True)",
             "a method whose work several processes can share",
             repr(method.name),
-            "Run it in one process; `pdesolve backends` shows which can be shared.",
+            "Run it in one process. solve() can share 'pinn', train() operators between fields.",
         )
 
 
@@ -243,7 +243,8 @@ def check_arguments(
 
         index = str(device).partition(":")[2] or "0"
         if not (index.isdigit() and int(index) < torch.cuda.device_count()):
-            refuse("device", "a CUDA device that torch can use", device, "Use device='cpu'.")
+            remedy = "Use device='cpu', or start no more processes than there are devices."
+            refuse("device", "a CUDA device that torch can use", device, remedy)
 
 
 def _reference(problem: Problem, given: Any, method: Backend, bar: ProgressBar) -> ResolvedReference | None:

@@ -11,10 +11,10 @@ from .backends.learner import TrainingDataError
 from .data.dataset import Dataset
 from .declare import PDESolveWarning
 from .declare.family import Family
-from .driver import DEFAULT_BUDGET, check_arguments, interruption
+from .distribution import join, own_device
+from .driver import DEFAULT_BUDGET, check_arguments, check_distributable, interruption
 from .loop import Run
 from .progress import ProgressBar
-from .ranks import ALONE, Ranks
 from .solution import Status
 
 
@@ -28,7 +28,7 @@ def run_training(
     seed: int,
     device: str,
     dtype: str = "float64",
-    ranks: Ranks = ALONE,
+    distributed: bool = False,
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     progress: bool | None = None,
@@ -41,11 +41,14 @@ def run_training(
         who: the function that the user called, for messages.
         task: what is learned, with a name and a digest.
         method: the learner, with the contract of a backend.
-        ranks: the processes that share the work.
+        distributed: share the work with all processes that torchrun has started.
     """
+    device = own_device(device, distributed)
     check_arguments(who, budget, steps, None, seed, device, dtype, checkpoint_every, method)
     if budget is None and steps is None:
         budget = DEFAULT_BUDGET
+    check_distributable(who, distributed, method)
+    ranks = join(who, distributed, device)
     context = Context(int(seed), device, dtype, budget, steps, ranks=ranks)
     run = Run(task, method, context, None, checkpoint, checkpoint_every)
     run.begin()

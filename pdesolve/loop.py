@@ -89,6 +89,13 @@ class Run:
         self.state = self.method.start(self.problem, context)
         if content is not None:
             self._restore(content)
+        if not self.context.ranks.agree(content is not None, self.step):
+            raise DistributionError(
+                f"process {self.context.ranks.rank} of {self.context.ranks.count}",
+                f"the same checkpoint {self.checkpoint} for all processes",
+                f"step {self.step} here" if content else "none here",
+                "Name a file in a folder that all processes see.",
+            )
         self.seconds_setup += self._clock() - begin
 
     def compare_with(self, reference: ResolvedReference | None) -> None:
@@ -181,7 +188,7 @@ class Run:
         return self.context.ranks.first(time.perf_counter()) - self.seconds_excluded
 
     def _exclude(self, seconds: float) -> None:
-        self.seconds_excluded += seconds
+        self.seconds_excluded += self.context.ranks.first(seconds)
 
     def _advance(self) -> None:
         begin = self._clock()

@@ -98,8 +98,7 @@ class Ranks:
         import torch
 
         own = torch.tensor(numbers, dtype=torch.float64, device=self.device)
-        all_of_them = self.join(own[None])
-        return all(torch.equal(each.nan_to_num(), own.nan_to_num()) for each in all_of_them)
+        return all(torch.allclose(each, own, rtol=0, atol=0, equal_nan=True) for each in self.join(own[None]))
 
 
 ALONE = Ranks()

@@ -19,8 +19,7 @@ from .data.dataset import Dataset
 from .data.metrics import metrics
 from .data.reading import read
 from .declare.family import Family
-from .distribution import join, own_device
-from .driver import check_distributable
+from .distribution import DistributionError
 from .learning import check_declaration, held_out, run_training
 from .loop import Run
 from .solution import Status
@@ -81,25 +80,29 @@ def train(
     given = data if isinstance(data, Dataset) else read(data)
     task = Task(family, *held_out(who, family, given, validation))
     target, kept = check_writable(out), None if checkpoint is None else check_writable(checkpoint)
-    device, learner = own_device(device, distributed), operator.learner()
-    check_distributable("train", distributed, learner)
-    ranks = join("train", distributed, device)
     run = run_training(
         "train",
         task,
-        learner,
+        operator.learner(),
         budget=budget,
         steps=steps,
         seed=seed,
         device=device,
-        ranks=ranks,
+        distributed=distributed,
         checkpoint=kept,
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    if ranks.is_first:
+    if run.context.ranks.is_first:
         _write(run, operator, task, target)
-    ranks.wait()
+    run.context.ranks.wait()
+    if not target.exists():
+        raise DistributionError(
+            f"process {run.context.ranks.rank} of {run.context.ranks.count}",
+            f"the file {out} that the first process has written",
+            "none here",
+            "Name one in a folder that all processes see; the first process has the weights.",
+        )
     return type(operator).load(target)
 
 

@@ -183,12 +183,15 @@ class Trainable(Backend):
 
 
 def _add_up(parameters: Iterable[nn.Parameter], ranks: Ranks) -> None:
-    """Gradients become the sums of those of all processes, by one message."""
-    own = list(parameters)
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in own]
-    total = ranks.sum(torch.cat([g.reshape(-1) for g in gradients]))
-    for p, piece in zip(own, torch.split(total, [p.numel() for p in own]), strict=True):
-        p.grad = piece.view_as(p)
+    """Gradients become the sums of those of all processes, by one message.
+
+    A parameter that the loss does not reach has none, here as in the others.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    real = [torch.view_as_real(g) if g.is_complex() else g for g in gradients]
+    total = ranks.sum(torch.cat([g.reshape(-1) for g in real]))
+    for gradient, piece in zip(real, torch.split(total, [g.numel() for g in real]), strict=True):
+        gradient.copy_(piece.view_as(gradient))
 
 
 def turned(generator: torch.Generator) -> Callable[[Tensor], Tensor]:

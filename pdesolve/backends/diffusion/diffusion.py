@@ -74,7 +74,7 @@ class DiffusionPDE(Trainable):
             satisfy them to the solver's tolerance. None leaves them as they are drawn.
         refine: `RandomisedLikelihood` makes each sample a trajectory of the integrator that fits what was
             observed, where an initial field with a Gaussian law determines it. "auto" does so wherever it
-            can; None leaves samples as they are drawn.
+            can and the guidance knows nothing but sensors; None leaves samples as they are drawn.
         rank: principal components of the data in the Gaussian law that the network starts from; 0 for the
             plain preconditioning of Karras et al.
         declared: take the law from the declaration instead, where a family is Gaussian by it and rank is
@@ -142,6 +142,10 @@ class DiffusionPDE(Trainable):
         )
         fine = self.refine in (None, "auto") or isinstance(self.refine, RandomisedLikelihood)
         self.require("refine", fine, "RandomisedLikelihood(), 'auto' or None")
+        fine = self.guidance.by_sensors_alone or self.refine in (None, "auto")
+        self.require(
+            "refine", fine, f"None with {type(self.guidance).__name__}, which knows more than sensors"
+        )
         if isinstance(self.guidance, PublishedRule):
             plain = isinstance(self.sampler, Heun) and not self.sampler.churn
             self.require(
@@ -250,6 +254,7 @@ class DiffusionPDE(Trainable):
         )
         estimate = law.mean.view(1, *encoding.shape).repeat(self.samples, *[1] * len(encoding.shape))
         refine, likelihood = RandomisedLikelihood() if self.refine == "auto" else self.refine, None
+        refine = refine if self.guidance.by_sensors_alone else None
         if refine is not None and not reasons_against(problem, system) and len(setting.observed):
             likelihood = Likelihood(refine, problem, law, encoding, setting.observed)
         guide, generator = self.guidance.begin(setting), context.generator(2)

@@ -65,11 +65,11 @@ class Training(Learner):
         return self.operator
 
     def start(self, task: Task, context: Context) -> TrainingState:
-        if context.ranks.count > self.operator.batch:
+        if context.ranks.count > min(self.operator.batch, len(task.train)):
             raise TrainingDataError(
                 f"training on {task.name!r}",
-                f"a batch of at least {context.ranks.count} members, one for each process",
-                f"batch={self.operator.batch}",
+                f"{context.ranks.count} members at least in a batch, one for each process",
+                f"batch={self.operator.batch} of {len(task.train)} members",
                 "Raise it, or start fewer processes.",
             )
         encoding = _encoding(task, bool(self.operator.labels))

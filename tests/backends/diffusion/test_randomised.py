@@ -8,7 +8,7 @@ import torch
 
 import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError
-from pdesolve.backends.diffusion import DiffusionPDE, DPMSolver, RandomisedLikelihood
+from pdesolve.backends.diffusion import DiffusionPDE, DPMSolver, Event, Particles, RandomisedLikelihood
 from pdesolve.backends.diffusion.encoding import DEVIATION, JointEncoding
 from pdesolve.backends.diffusion.equations import Stepped
 from pdesolve.backends.diffusion.law import GaussianLaw
@@ -175,6 +175,22 @@ def test_refuses_wrong_options(option, value):
 def test_refuses_another_refinement():
     with pytest.raises(BackendOptionError, match="refine"):
         DiffusionPDE(refine="always")
+
+
+def test_samples_that_know_more_than_sensors_stay(burgers):
+    """Given an event all samples have it; the search would know of sensors alone."""
+    _, problem, truth = burgers
+
+    def quantity(fields):
+        return fields[:, 0, 8, 0] - float(truth[8, 0])
+
+    event = Event(quantity)
+    solution = pde.solve(problem, options(burgers, guidance=event, samples=8), progress=False)
+    assert "likelihood" not in solution.message
+    assert np.all(solution.field.draws[:, 0, 8, 0] > truth[8, 0] - 0.05)
+    for guidance in (event, Particles()):
+        with pytest.raises(BackendOptionError, match="more than sensors"):
+            DiffusionPDE(guidance=guidance, refine=RandomisedLikelihood())
 
 
 def test_the_future_from_past_frames(burgers):

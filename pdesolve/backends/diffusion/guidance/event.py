@@ -35,6 +35,7 @@ class Event(Guidance):
     inner: Kriging = field(default_factory=Kriging)
 
     name: ClassVar[str] = "event"
+    by_sensors_alone: ClassVar[bool] = False
 
     def begin(self, setting: Setting) -> Guide:
         return _Event(setting, self)

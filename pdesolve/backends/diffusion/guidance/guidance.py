@@ -74,9 +74,15 @@ class Guide(ABC):
 
 @dataclass(frozen=True)
 class Guidance(ABC):
-    """A rule, as options."""
+    """A rule, as options.
+
+    Attributes:
+        by_sensors_alone: whether samples are of the posterior given the observations and nothing more, so
+            that `RandomisedLikelihood` may go on from them.
+    """
 
     name: ClassVar[str]
+    by_sensors_alone: ClassVar[bool] = True
 
     @abstractmethod
     def begin(self, setting: Setting) -> Guide:

@@ -44,6 +44,7 @@ class Particles(Guidance):
     threshold: float = 0.5
 
     name: ClassVar[str] = "particles"
+    by_sensors_alone: ClassVar[bool] = False
 
     def begin(self, setting: Setting) -> Guide:
         guide = self.inner.begin(setting)

@@ -27,6 +27,7 @@ class DPS(Guidance):
     weight: float = 100.0
 
     name: ClassVar[str] = "dps"
+    by_sensors_alone: ClassVar[bool] = False  # its samples are the paper's, as they are
 
     def begin(self, setting: Setting) -> Guide:
         return _DPS(setting, self.weight)
