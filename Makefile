@@ -57,13 +57,14 @@ contract: venv
 
 docs: $(VENV)/.stamp-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs $(HTML)
-	$(MAKE) docs-benchmark
+	$(MAKE) bench docs-benchmark  # jobs that have a result are not run again
 	@echo "open $(HTML)/index.html"
 
-# The report of `make bench` beside the documents; jobs that have a result are not run again.
-docs-benchmark: bench
-	mkdir -p $(HTML)/benchmark
-	cp -R $(REPORT)/index.html $(REPORT)/figures $(HTML)/benchmark/
+# The report of `make bench`, where there is one, beside the documents.
+docs-benchmark:
+	if [ -f $(REPORT)/index.html ]; then \
+		mkdir -p $(HTML)/benchmark && cp -R $(REPORT)/index.html $(REPORT)/figures $(HTML)/benchmark/; \
+	fi
 
 # Killed half-way, it goes on from the results that are there.
 bench: venv

@@ -18,6 +18,9 @@ SPREAD = {"spread": 15.0}
 SMALL_DATA = {"members": 200, "points": 64, "times": 21, "test": 20}
 """Of learned operators in ``quick``: seconds of generation, not their best error."""
 
+PAPER_DATA = {"members": 1000, "points": 128, "times": 101, "test": 200}
+"""Of the published operators, and of the benchmark module `operators`."""
+
 FULL_BACKENDS = ("pinn", "gp", "gp-hm", "teng", "deepxde", "spectral", "fem")
 FULL_BUDGETS = (10.0, 30.0, 90.0)
 FULL_SEEDS = 5
@@ -142,6 +145,8 @@ def papers() -> list[Job]:
     published = dict(teng.CASES["published-heun"].options)
     jobs += runs("heat-2d", "teng", 600, torus, series="teng, faithful", **published)
     jobs += runs("heat-2d", "teng", 300, torus, 3, series="teng, fast", rtol=1e-7)
+    for operator in ("fno", "neuralop"):
+        jobs += runs("burgers-random", operator, 600, {"member": 3}, data=PAPER_DATA)
     return [*jobs, *_lines(jobs)]
 
 

@@ -380,7 +380,9 @@ def test_the_documents_take_the_report_where_there_is_one(tmp_path):
 
 def test_the_document_names_every_module_of_records():
     text = (ROOT / "docs" / "benchmarks.md").read_text()
-    modules = {file.stem for file in (ROOT / "benchmarks").glob("*.py")} - {"__init__", "machine", "records"}
+    files = (ROOT / "benchmarks").glob("*.py")
+    modules = {file.stem for file in files if "__main__" in file.read_text()}
+    assert len(modules) > 10
     assert {name for name in modules if f"`{name}`" not in text} == set()
 
 
