@@ -99,7 +99,7 @@ def quick() -> list[Job]:
         *line("poisson-l-shape", "fem", (1e-2, 1e-3, 2e-4)),
         *runs("poisson-l-shape", "pinn", 10, depth=2, width=16, points=600, compile=False),
         *runs("poisson-l-shape", "deepxde", 15),
-        *runs("poisson-l-shape", "gp", 10),
+        *runs("poisson-l-shape", "gp", 10, max_points=4000),
         *runs("poisson-random", "gp-oracle", 30, observed),
         *runs("poisson-random", "diffusion", 30, observed),
         *runs("darcy-random", "diffusion", 30, observed),
