@@ -138,8 +138,7 @@ def train_request(request: TrainRequest, output: Output) -> None:
     from ..training import evaluate, train
 
     trained = train(made, operator, request.data, request.out, **request.run)
-    tests = request.test is not None and not output.muted
-    tested = evaluate(trained, request.test) if tests and request.test is not None else {}
+    tested = evaluate(trained, request.test) if request.test is not None and not output.muted else {}
     card = trained.card()
     (measure,) = (name for name in card.metrics if name.startswith("validation"))
     validation = float(card.metrics[measure])

@@ -8,7 +8,7 @@ with the solution S(u₀) of the equations, the Gaussian prior of u₀, and a pe
 linear S the minimisers are exact samples of the posterior; else they are close to them where the posterior is
 narrow. J has many minima for equations that steepen: the search starts from the samples of the diffusion,
 which know roughly where fronts are. In whitened coordinates ξ, u₀ = μ + L ξ, Levenberg and Marquardt's
-steps take the exact Jacobian of the integrator, all samples and all directions side by side.
+steps lower J itself, with Jacobians of a rougher integrator, all samples and all directions side by side.
 
 Kitanidis, Water Resour. Res. 31 (1995) 2411; Oliver, He & Reynolds, Proc. ECMOR V (1996), section 3.
 """

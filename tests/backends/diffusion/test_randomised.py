@@ -151,6 +151,21 @@ def test_a_search_that_was_cut_goes_on(burgers, tmp_path):
     assert np.array_equal(resumed.field.draws, whole.field.draws)
 
 
+def test_a_trajectory_that_overflows_stops_no_other(burgers):
+    _, problem, _ = burgers
+    encoding, denoiser = options(burgers).trained(problem)
+    law = denoiser.law.to(torch.zeros((), dtype=torch.float64))
+    likelihood = Likelihood(RandomisedLikelihood(), problem, law, encoding, observed(problem, encoding))
+    images = law.mean.view(1, *encoding.shape).repeat(2, 1, 1, 1)
+    images[0] += 1e9 * torch.randn(encoding.shape, generator=torch.Generator().manual_seed(0))
+    search = likelihood.begin(images, torch.Generator().manual_seed(0))
+    before = search.cost.clone()
+    while not likelihood.is_over(search):
+        likelihood.step(search)
+    assert before[0] == math.inf == search.cost[0]
+    assert search.cost[1] < 0.5 * before[1]
+
+
 def test_says_where_no_search_is_possible():
     y = pde.coordinates("y")
     square = pde.Box((x, 0, 1), (y, 0, 1))

@@ -31,7 +31,6 @@ if not neuralop.is_installed():
 
 RING, OPEN = "periodic", "open"
 SMALL: dict[str, Any] = {"modes": 6, "width": 8, "layers": 2}
-GRID: dict[str, Any] = {"points": 32, "times": 6, "rtol": 1e-4, "progress": False}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -226,21 +225,6 @@ def test_import_leaves_the_process_as_it_was(tmp_path: Path) -> None:
 
 
 # -- training and use --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def burgers() -> pde.Family:
-    return pde.family("burgers-random", nu=0.05, T=0.2)
-
-
-@pytest.fixture(scope="module")
-def data(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pde.generate(burgers, 40, tmp_path_factory.mktemp("data") / "train.h5", **GRID)
-
-
-@pytest.fixture(scope="module")
-def unseen(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pde.generate(burgers, 10, tmp_path_factory.mktemp("data") / "test.h5", seed=1, **GRID)
 
 
 @pytest.mark.parametrize("options", [{}, {"model": "tfno", "rank": 0.5}])

@@ -25,22 +25,6 @@ from pdesolve.residual.fourier.semilinear import to_modes
 from pdesolve.residual.fourier.steps import StepResidual
 
 SMALL: dict[str, Any] = {"modes": 6, "width": 8, "layers": 2, "projection": 16}
-GRID: dict[str, Any] = {"points": 32, "times": 6, "rtol": 1e-4, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def burgers() -> pde.Family:
-    return pde.family("burgers-random", nu=0.05, T=0.2)
-
-
-@pytest.fixture(scope="module")
-def data(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pde.generate(burgers, 40, tmp_path_factory.mktemp("data") / "train.h5", **GRID)
-
-
-@pytest.fixture(scope="module")
-def unseen(burgers: pde.Family, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return pde.generate(burgers, 10, tmp_path_factory.mktemp("data") / "test.h5", seed=1, **GRID)
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +320,8 @@ def test_data_of_other_parameters_are_refused(trained: pde.FNO, data: Dataset, t
     with pytest.raises(TrainingDataError, match="same parameters"):
         pde.train(other, pde.FNO(**SMALL), data, tmp_path / "x", steps=1, progress=False)
     with pytest.raises(TrainingDataError, match="same parameters"):
-        pde.evaluate(trained, pde.generate(other, 2, tmp_path / "o.h5", seed=1, **GRID))
+        grid: dict[str, Any] = {"points": 32, "times": 6}
+        pde.evaluate(trained, pde.generate(other, 2, tmp_path / "o.h5", seed=1, progress=False, **grid))
     with pytest.raises(TrainingDataError, match="without weights"):
         pde.train(pde.family("burgers-random", nu=0.05, T=0.2), trained, data, tmp_path / "x", steps=1)
     with pytest.raises(PDESolveError, match=r"train\(steps=\)"):
