@@ -1,23 +1,28 @@
-"""Reflections of space under which a problem stays itself, found from its symbols.
+"""Reflections and translations of space under which a problem stays itself, found from its symbols.
 
 With x' = a + b - x on an axis from a to b, the problem is even in x where u(x', …) solves it whenever u does,
-and odd where -u(x', …) does. A solution that is unique has the symmetry of its problem.
+and odd where -u(x', …) does. On a periodic axis it may repeat itself m times: u(x + (b - a)/m, …) solves it.
+A solution that is unique has the symmetry of its problem.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import sympy as sp
 
-from ..declare import Problem
+from ..declare import Domain, Problem
 from ..declare.domain import INITIAL, INSIDE
+from ..declare.regions.box import BoxRegion
+from .ansatz import common_periodic_axes
 from .program import LoweredTerm, Program
 from .singularities import NOT_SMOOTH
 
 Parity = Literal[1, -1]
 
+_MOST_REPEATS = 8
 _SAMPLES = 6
 _DIGITS = 30  # of evaluation; what is left of an identity is far below, a difference far above 1e-15
 
@@ -28,11 +33,8 @@ def parities(problem: Problem) -> dict[int, Parity]:
     Only on boxes, with data that are expressions, for evolutions and for linear problems: a steady non-linear
     one may have solutions without its symmetry.
     """
-    if not problem.domain.is_box:
-        return {}
-    program = Program(problem)
-    is_decided = problem.domain.time is not None or all(term.is_linear for term in program.terms)
-    if not is_decided or any(_is_special(term) for term in program.terms):
+    program = _decided(problem)
+    if program is None:
         return {}
     found: dict[int, Parity] = {}
     for axis in range(len(problem.domain.space)):
@@ -41,6 +43,42 @@ def parities(problem: Problem) -> dict[int, Parity]:
                 found[axis] = 1 if parity == 1 else -1
                 break
     return found
+
+
+def one_period(problem: Problem) -> Problem:
+    """The problem on the shortest part of its box that the rest repeats, along its periodic axes.
+
+    Where a solution is sought for as with `parities`; elsewhere the problem itself.
+    """
+    program = _decided(problem)
+    if program is None:
+        return problem
+    axes = list(problem.domain.space)
+    for i in common_periodic_axes(problem):
+        axis = axes[i]
+        for repeats in range(_MOST_REPEATS, 1, -1):
+            period = (axis.upper - axis.lower) / repeats
+            if all(_is_repeated(term, axis.coordinate, period) for term in program.terms):
+                axes[i] = replace(axis, upper=axis.lower + period)
+                break
+    if axes == list(problem.domain.space):
+        return problem
+    return problem.replace(domain=Domain(BoxRegion(tuple(axes)), problem.domain.time), reference=None)
+
+
+def _decided(problem: Problem) -> Program | None:
+    """The equations, where the solution is that of the symbols alone: see `parities`."""
+    if not problem.domain.is_box:
+        return None
+    program = Program(problem)
+    is_decided = problem.domain.time is not None or all(term.is_linear for term in program.terms)
+    return program if is_decided and not any(_is_special(term) for term in program.terms) else None
+
+
+def _is_repeated(term: LoweredTerm, coordinate: sp.Symbol, period: sp.Expr) -> bool:
+    """Whether a term is the same one period on."""
+    there = term.expression.subs(coordinate, coordinate + period)
+    return _vanishes(sp.expand(there - term.expression))
 
 
 def in_words(problem: Problem, found: dict[int, Parity]) -> str:

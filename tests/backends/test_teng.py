@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 from sympy import cos, exp, pi, sin
 
 import pdesolve as pde
-from pdesolve.backends.base import BackendOptionError
+from pdesolve.backends.base import BackendOptionError, Context
 from pdesolve.backends.teng import TENG
 from pdesolve.conformance import BackendConformance
 from pdesolve.solution.status import Status
@@ -45,7 +46,13 @@ def error(problem, seed=0, **options):
 
 @pytest.mark.parametrize(
     ("scheme", "order", "steps"),
-    [("euler", 1, (8, 16)), ("heun", 2, (4, 8)), ("rk4", 4, (4, 8)), ("esdirk4", 4, (2, 4))],
+    [
+        ("euler", 1, (8, 16)),
+        ("heun", 2, (4, 8)),
+        ("rk4", 4, (4, 8)),
+        ("midpoint", 2, (4, 8)),
+        ("esdirk4", 4, (2, 4)),
+    ],
 )
 def test_orders_in_time(scheme, order, steps):
     """At the end, where no interpolation in time adds to the error; little diffusion keeps all stable."""
@@ -127,11 +134,74 @@ def test_a_disc_with_dirichlet_data():
         ("tdvp", "rk4", 0.02, 1, 1e-7, 1e-3),
         ("rsng", "rk4", 0.02, 80, 1e-4, 1e-3),
         ("obti", "euler", 0.25, 1, 1e-7, 3e-2),
+        ("insr", "midpoint", 0.05, 1, 1e-7, 1e-3),
     ],
 )
 def test_published_forms_solve_the_same_problem(published, scheme, dt, subset, cut_off, within):
     options = {"width": 8, "depth": 2, "points": 48, "rtol": 1e-4, "subset": subset, "cut_off": cut_off}
     assert error(heat(), published=published, scheme=scheme, dt=dt, **options) < within
+
+
+def test_an_unknown_without_a_time_derivative_is_found_at_every_stage():
+    """u_t = -v with v - v_xx = u: each wave of u decays at its own rate."""
+    v = pde.unknown("v", x, t)
+    exact = {u: exp(-t / 2) * sin(x) + exp(-t / 5) * cos(2 * x), v: exp(-t / 2) * sin(x) / 2}
+    exact[v] += exp(-t / 5) * cos(2 * x) / 5
+    conditions = [pde.Initial(u, exact[u].subs(t, 0)), pde.Periodic(u), pde.Periodic(v)]
+    equations = [u.diff(t) + v, v - v.diff(x, 2) - u]
+    problem = pde.Problem("screened", equations, circle, conditions, unknowns=(u, v), reference=exact)
+    assert error(problem, width=10, depth=2, rtol=1e-5) < 2e-5
+    with pytest.raises(pde.PDESolveError, match="v has no time derivative"):
+        pde.solve(problem, TENG(scheme="rk4", dt=0.1), progress=False)
+
+
+def test_incompressible_flow_keeps_its_volume_and_finds_its_pressure():
+    problem = pde.catalogue("taylor-green", T=0.2, nu=0.1)
+    solution = pde.solve(problem, TENG(width=8, depth=2, points=16, rtol=1e-2), progress=False, throw=False)
+    assert solution.status in (Status.CONVERGED, Status.STAGNATED)
+    assert solution.error().relative_l2 < 2e-2
+    at = np.random.default_rng(0).uniform([0, 0, 0], [6, 6, 0.2], (50, 3))
+    a, b, _ = problem.unknowns
+    divergence = solution.derivative(at, a.diff(x)) + solution.derivative(at, b.diff(y))
+    assert np.abs(divergence).max() < 5e-2
+
+
+def test_advection_and_projection_one_after_the_other_are_of_first_order():
+    """The published splitting on a flow that decays; its error halves with the step."""
+    problem = pde.catalogue("taylor-green", T=0.4, nu=0.1).replace(reference=None)
+    exact = (-exp(-t / 5) * cos(x) * sin(y), exp(-t / 5) * sin(x) * cos(y))
+    grid = np.linspace(0, 2 * np.pi, 12)
+    at = np.stack([m.ravel() for m in np.meshgrid(grid, grid, [0.4], indexing="ij")], axis=1)
+    known = np.stack([sp.lambdify(problem.coordinates, e)(*at.T) for e in exact], axis=1)
+    errors = []
+    for dt in (0.2, 0.1):
+        backend = TENG(published="insr", scheme="midpoint", dt=dt, width=8, depth=2, points=16, rtol=1e-3)
+        solution = pde.solve(problem, backend, progress=False, throw=False)
+        errors.append(np.linalg.norm(solution(at)[:, :2] - known))
+    assert errors[1] / np.linalg.norm(known) < 0.03
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.5)
+
+
+def test_a_network_that_no_longer_fits_is_given_up_for_a_new_one():
+    """Hidden layers shrunk a hundredfold: their tangents have lost what the state needs."""
+    backend = TENG(width=8, depth=2, rtol=1e-4)
+    state = backend.start(heat(), Context())
+    messages, hurt = [], False
+    for _ in range(300):
+        progress = backend.advance(state)
+        messages.append(progress.message)
+        if progress.status is not None:
+            break
+        if len(state.times) == 7 and not hurt:
+            hurt = True
+            values = state.rows.state(state.theta, state.times[-1]) + state.carried
+            state.thetas[-1] = torch.cat([1e-2 * state.theta[:-9], state.theta[-9:]])
+            state.carried = values - state.rows.state(state.theta, state.times[-1])
+    assert any("fit anew" in message for message in messages)
+    at = np.column_stack([np.linspace(0, 6, 40), np.full(40, 0.5)])
+    found = backend.field(state).values(at, 1)[:, 0]
+    exact = sp.lambdify((x, t), DECAY, "numpy")(*at.T)
+    assert np.linalg.norm(found - exact) < 1e-3 * np.linalg.norm(exact)
 
 
 def test_a_run_that_is_cut_knows_how_far_it_came():
@@ -146,8 +216,10 @@ def test_a_run_that_is_cut_knows_how_far_it_came():
 def test_options_that_cannot_work_are_refused():
     with pytest.raises(BackendOptionError, match="estimates no errors"):
         TENG(scheme="rk4")
-    with pytest.raises(BackendOptionError, match="euler, heun, rk4"):
+    with pytest.raises(BackendOptionError, match="euler or heun or rk4"):
         TENG(published="teng", dt=0.1)
+    with pytest.raises(BackendOptionError, match="midpoint"):
+        TENG(published="insr", dt=0.1)
     flux = square(lambda w: [pde.Neumann(w, 0)])
     refused = TENG(published="tdvp", scheme="rk4", dt=0.1).supports(flux)
     assert "no rows for" in refused[0]

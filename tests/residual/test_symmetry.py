@@ -12,7 +12,7 @@ from pdesolve.driver import UnsupportedProblemError
 from pdesolve.residual.jets import JetSpace, autodiff_jet, network_jet
 from pdesolve.residual.networks import LINEAR, make_network
 from pdesolve.residual.networks.maker import NETWORKS
-from pdesolve.residual.symmetry import parities
+from pdesolve.residual.symmetry import one_period, parities
 
 x, y, t = pde.coordinates("x y t")
 u, v = pde.unknown("u", x, t), pde.unknown("v", x, t)
@@ -192,3 +192,19 @@ def test_slabs_that_cannot_be_are_refused(slabs):
 def test_slabs_meet_inside_the_time_of_the_problem():
     with pytest.raises(UnsupportedProblemError, match=r"must lie inside 0\.0 to 1\.0"):
         pde.solve(problem(DIFFUSION, 0), PINN(slabs=(0.5, 1.5)), steps=1)
+
+
+def test_the_shortest_period_is_found_from_the_symbols():
+    torus = pde.Box((x, 0, 2 * sp.pi), (y, 0, 2 * sp.pi)) * pde.Time(t, 0, 1)
+    w = pde.unknown("w", x, y, t)
+
+    def lengths(start, source=0):
+        equation = w.diff(t) + w * w.diff(x) - w.diff(x, 2) - w.diff(y, 2) - source
+        problem = pde.Problem("torus", [equation], torus, [pde.Initial(w, start), pde.Periodic(w)])
+        found = one_period(problem).domain.bounds[:2]
+        return [round(2 * np.pi / (upper - lower)) for lower, upper in found.tolist()]
+
+    assert lengths(sp.cosh(sp.sin(x)) * sp.sin(3 * y)) == [2, 3]
+    assert lengths(sp.sin(x) * sp.sin(3 * y)) == [1, 3]
+    assert lengths(sp.sin(4 * x), source=sp.cos(2 * x) * t) == [2, 8]  # constant in y: any period
+    assert lengths(sp.sin(4 * x), source=x) == [1, 8]

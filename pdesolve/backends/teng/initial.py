@@ -4,11 +4,13 @@ A network that is fitted to symmetric data, such as f(sin x), may lose the featu
 and with them the tangents along which the equation wants to leave it. So the first fit gives the network two
 outputs an unknown: the data u₀ and their rate f(u₀), which is kept roughly. The hidden features hold both
 from then on, and the last layer makes every combination of them a tangent.
+
+An algebraic unknown has no data: its output is fitted to the equation that determines it at the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import sympy as sp
 from ...declare import Initial, Periodic, Problem, unknown
 from ...declare.domain import Array
 from ...residual.program import lower
+from .evolution import Evolution
 
 DATA_WEIGHT, RATE_WEIGHT = 1.0, 1e-2
 """Sizes that the data and their rates are fitted with: the data first."""
@@ -24,18 +27,25 @@ DATA_WEIGHT, RATE_WEIGHT = 1.0, 1e-2
 Data = Callable[[Array], Array]
 
 
-def initial_data(problem: Problem) -> list[Data]:
-    """u₀ of each unknown, as functions of points (n, d)."""
-    given = {c.unknown: c.value for c in problem.of_type(Initial)}
-    return [_function(problem, given[u]) for u in problem.unknowns]
+def initial_data(evolution: Evolution) -> list[Data]:
+    """u₀ of each unknown, zero of algebraic ones, as functions of points (n, d)."""
+    return [_function(evolution.problem, value) for value in _values(evolution).values()]
 
 
-def initial_rates(problem: Problem, rates: Sequence[sp.Expr]) -> list[Data] | None:
-    """f(u₀) of each unknown; None where data are functions of points, which symbols cannot differentiate."""
-    given = {c.unknown: c.value for c in problem.of_type(Initial)}
-    if not all(isinstance(value, sp.Expr) for value in given.values()):
+def initial_rates(evolution: Evolution) -> list[Data] | None:
+    """f(u₀) of each unknown that has one, algebraic ones taken as zero; None where data are functions of
+    points, which symbols cannot differentiate."""
+    values = _values(evolution)
+    if not all(isinstance(value, sp.Expr) for value in values.values()):
         return None
-    return [_function(problem, rate.subs(given).doit()) for rate in rates]
+    return [_function(evolution.problem, rate.subs(values).doit()) for rate in evolution.lead()]
+
+
+def _values(evolution: Evolution) -> dict[sp.Expr, Any]:
+    problem = evolution.problem
+    given = {c.unknown: c.value for c in problem.of_type(Initial)}
+    pairs = zip(problem.unknowns, evolution.algebraic, strict=True)
+    return {u: sp.Integer(0) if is_algebraic else given[u] for u, is_algebraic in pairs}
 
 
 def _function(problem: Problem, data: Any) -> Data:
@@ -45,14 +55,18 @@ def _function(problem: Problem, data: Any) -> Data:
     return lambda points: np.broadcast_to(np.asarray(expression(*points.T), dtype=np.float64), len(points))
 
 
-def with_companions(problem: Problem) -> Problem:
-    """The problem with one more unknown beside each, of which nothing is asked."""
-    companions = {u: unknown(f"{u.func.__name__}_rate", *problem.coordinates) for u in problem.unknowns}
+def with_companions(evolution: Evolution) -> Problem:
+    """The problem with one more unknown for each that has a rate, of which nothing is asked."""
+    problem = evolution.problem
+    led = evolution.lead(problem.unknowns)
+    companions = {u: unknown(f"{u.func.__name__}_rate", *problem.coordinates) for u in led}
     t = problem.coordinates[-1]
     equations = {f"companion of {u.func.__name__}": c.diff(t) for u, c in companions.items()}
     conditions = [Initial(c, sp.Integer(0)) for c in companions.values()]
     periodic = [
-        Periodic(companions[c.unknown], c.along) for c in problem.conditions if isinstance(c, Periodic)
+        Periodic(companions[c.unknown], c.along)
+        for c in problem.conditions
+        if isinstance(c, Periodic) and c.unknown in companions
     ]
     return problem.replace(
         equations={**problem.equations, **equations},

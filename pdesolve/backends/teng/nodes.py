@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import next_fast_len
+from scipy.special import roots_legendre
 
 from ...declare import Problem
 from ...declare.domain import Array
@@ -45,7 +46,7 @@ def box_nodes(
         if axis in periodic:
             z, w = (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
         else:
-            x, v = np.polynomial.legendre.leggauss(count)
+            x, v = roots_legendre(count)
             z, w = (x + 1) / 2, v / 2
         if axis in parities:  # the other half mirrors this one
             z, w = z[: count // 2], 2 * w[: count // 2]
@@ -78,7 +79,7 @@ def wanted_counts(
         if axis in periodic:
             spectrum, per = np.abs(np.fft.rfft(lines, axis=-1)), _PER_WAVE
         else:
-            x, w = np.polynomial.legendre.leggauss(count)
+            x, w = roots_legendre(count)
             basis = np.polynomial.legendre.legvander(x, count - 1) * w[:, None]
             spectrum, per = np.abs(lines @ basis * np.sqrt(np.arange(count) + 0.5)), _PER_DEGREE
         size = spectrum.reshape(-1, spectrum.shape[-1]).max(axis=0)

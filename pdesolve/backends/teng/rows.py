@@ -3,9 +3,10 @@ conditions.
 
 A stage at time t looks for u with
 
-    u - c f(x, t, u, u_x, …) = g    at the nodes,    boundary conditions at t,
+    u - c f(x, t, u, u_x, …) = target    at the nodes,    boundary conditions at t,
 
-c = 0 for a fit to given values. All of that is one `Residual` of a network of space; its points carry t.
+c = 0 for a fit to given values. Where an unknown is algebraic, its constraint g = 0 stands in place of that
+line in a stage. All of it is one `Residual` of a network of space; its points carry t.
 """
 
 from __future__ import annotations
@@ -30,15 +31,38 @@ from .nodes import Nodes
 
 BOUNDARY_WEIGHT = 100.0
 """Weight of the mean square of a boundary condition beside that of the values inside."""
+START_SCALE = 10.0
+"""Lines that algebraic unknowns follow from at the start are divided by it: the data first."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A field at the nodes: u and f, each (unknowns, n), and the weighted rows of boundary conditions."""
+    """A field at the nodes: u and f (g of algebraic unknowns), each (unknowns, n), and the weighted rows of
+    boundary conditions."""
 
     values: Tensor
     rates: Tensor
     outside: Tensor
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What stands in a line of a stage and of a fit, for each unknown.
+
+    Attributes:
+        forms: f, or the constraint g of an algebraic unknown.
+        algebraic: which unknowns have no time derivative.
+        fitted: what a fit compares with its target: the unknown itself, but at the start of time.
+        scales: root mean squares of the unknowns.
+        stage_scales, fit_scales: what the lines of stages and fits are divided by.
+    """
+
+    forms: Sequence[sp.Expr]
+    algebraic: Sequence[bool]
+    fitted: Sequence[sp.Expr]
+    scales: Sequence[float]
+    stage_scales: Sequence[float]
+    fit_scales: Sequence[float]
 
 
 class Rows:
@@ -46,33 +70,49 @@ class Rows:
 
     Args:
         problem: of first order in time.
-        rates: f of each unknown.
+        lines: one for each unknown.
         model: its network does not look at time.
         nodes: points of space.
-        scales: of each unknown, by which its rows are divided.
+        at_start: terms on the boundary that hold at the start of time; None for other times.
     """
 
     def __init__(
-        self, problem: Problem, rates: Sequence[sp.Expr], model: Model, nodes: Nodes, scales: Sequence[float]
+        self,
+        problem: Problem,
+        lines: Lines,
+        model: Model,
+        nodes: Nodes,
+        at_start: Sequence[Term] | None = None,
     ) -> None:
         self.problem, self.nodes, self.count = problem, nodes, len(problem.unknowns)
-        conditions = open_conditions(problem, model.ansatz)
+        self.is_start = at_start is not None
+        conditions = [*open_conditions(problem, model.ansatz), *(at_start or [])]
         c = sp.Dummy("c", real=True)
         values, slopes, stages, fits = [], [], [], []
-        for u, rate in zip(problem.unknowns, rates, strict=True):
-            name, g = u.func.__name__, sp.Dummy("g", real=True)
+        for u, form, is_algebraic, fitted in zip(
+            problem.unknowns, lines.forms, lines.algebraic, lines.fitted, strict=True
+        ):
+            name, target = u.func.__name__, sp.Dummy("target", real=True)
             values.append(Term(f"value of {name}", u, INSIDE))
-            slopes.append(Term(f"rate of {name}", rate, INSIDE))
-            stages.append(Term(f"stage of {name}", u - c * rate, INSIDE, {c: _nothing}))
-            fits.append(Term(f"fit of {name}", u - g, INSIDE, {g: _nothing}))
+            slopes.append(Term(f"rate of {name}", form, INSIDE))
+            inputs = {} if is_algebraic else {c: _nothing, target: _nothing}
+            stage = form if is_algebraic else u - c * form - target
+            stages.append(Term(f"stage of {name}", stage, INSIDE, inputs))
+            fits.append(Term(f"fit of {name}", fitted - target, INSIDE, {target: _nothing}))
         self.fit = Residual(Program(problem, [*fits, *conditions]), model)
         self._stage = Residual(Program(problem, [*stages, *conditions]), model)
         self._parts = Residual(Program(problem, [*values, *slopes, *conditions]), model)
         self._boundary = [self._points_on(term) for term in conditions]
-        self._scales = torch.tensor(scales, dtype=torch.float64)
-        by_name = dict(zip((u.func.__name__ for u in problem.unknowns), scales, strict=True))
+        self._scales, self._stage_scales, self._fit_scales = (
+            torch.tensor(scales, dtype=torch.float64)
+            for scales in (lines.scales, lines.stage_scales, lines.fit_scales)
+        )
+        self._led = torch.tensor([not a for a in lines.algebraic], dtype=torch.float64)[:, None]
+        by_name = dict(zip((u.func.__name__ for u in problem.unknowns), lines.scales, strict=True))
         self._condition_scales = [
-            by_name[t.condition.unknown.func.__name__] for t in conditions if t.condition is not None
+            by_name[t.condition.unknown.func.__name__] * (START_SCALE if t in (at_start or []) else 1.0)
+            for t in conditions
+            if t.condition is not None
         ]
 
     @property
@@ -87,8 +127,16 @@ class Rows:
         return self.fit.values(theta, self._batch(self.fit, time))[0]
 
     def rate(self, theta: Tensor, time: float) -> Tensor:
-        """f of the unknowns at the nodes, (unknowns, n)."""
-        return self._parts.values(theta, self._batch(self._parts, time))[0][self.count :]
+        """f of the unknowns at the nodes, zero of algebraic ones, (unknowns, n)."""
+        return self._led * self._parts.values(theta, self._batch(self._parts, time))[0][self.count :]
+
+    def slopes(self, parts: Parts) -> Tensor:
+        """f of a field, zero of algebraic unknowns, (unknowns, n)."""
+        return self._led * parts.rates
+
+    def joined(self, led: Tensor, others: Tensor) -> Tensor:
+        """``led`` where unknowns have an f, ``others`` where they are algebraic; (unknowns, n)."""
+        return torch.where(self._led > 0, led, others)
 
     def on_plane(self, theta: Tensor, move: Tensor, time: float) -> Parts:
         """The field a ``move`` along the tangent plane at θ."""
@@ -106,8 +154,9 @@ class Rows:
 
     def stage_rows(self, parts: Parts, c: float, target: Tensor) -> Tensor:
         """Weighted rows of a stage, (m,), in the order of `jacobian`."""
-        roots = torch.as_tensor(np.sqrt(self.nodes.weights / self.count)) / self._scales[:, None]
-        return torch.cat([(roots * (parts.values - c * parts.rates - target)).reshape(-1), parts.outside])
+        roots = torch.as_tensor(np.sqrt(self.nodes.weights / self.count)) / self._stage_scales[:, None]
+        lines = self.joined(parts.values - c * parts.rates - target, parts.rates)
+        return torch.cat([(roots * lines).reshape(-1), parts.outside])
 
     def jacobian(self, theta: Tensor, time: float, c: float) -> Tensor:
         """∂(rows of a stage)/∂θ, (m, p)."""
@@ -115,9 +164,11 @@ class Rows:
         with torch.no_grad():
             return residual.linearise(theta, self._batch(residual, time, c))[1]
 
-    def objective(self, time: float, target: Tensor) -> ResidualObjective:
-        """The fit to values (unknowns, n) at the nodes, with the conditions at ``time``."""
-        return ResidualObjective(self.fit, self.fit.blocks(self._batch(self.fit, time, target=target)))
+    def objective(self, time: float, target: Tensor, c: float = 0.0) -> ResidualObjective:
+        """The fit to values (unknowns, n) at the nodes, or a stage of the network itself; with the conditions
+        at ``time``."""
+        residual = self._stage if c else self.fit
+        return ResidualObjective(residual, residual.blocks(self._batch(residual, time, c, target)))
 
     # -- batches -------------------------------------------------------------------------------------
 
@@ -128,22 +179,30 @@ class Rows:
             self._boundary[group[0] - len(terms)] if g else self.nodes.points
             for g, group in enumerate(residual.groups)
         ]
-        inside = [self.nodes.weights / (self.count * s**2) for s in self._scales.tolist()]
+        scales = self._fit_scales if residual is self.fit else self._stage_scales
+        inside = [self.nodes.weights / (self.count * s**2) for s in scales.tolist()]
         inside *= len(terms) // self.count
         outside = [BOUNDARY_WEIGHT / s**2 for s in self._condition_scales]
         batch = residual.batch([_at(p, time) for p in points], [*inside, *outside])
         if residual is self._parts:
             return batch
-        inputs = torch.full((self.count, len(self.nodes.points)), c, dtype=torch.float64)
-        if residual is self.fit:
-            inputs = torch.zeros_like(inputs) if target is None else target
+        n = len(self.nodes.points)
+        inputs = torch.zeros(self.count, n, dtype=torch.float64) if target is None else target
+        if residual is self._stage:  # c and the target, line by line
+            led = inputs[self._led[:, 0] > 0]
+            inputs = torch.stack([torch.full_like(led, c), led], dim=1).reshape(-1, n)
         return (batch[0]._replace(inputs=inputs), *batch[1:])
 
     def _points_on(self, term: Term) -> Array:
         """Points of a condition's part, without time: about as dense as the nodes are."""
         d = len(self.problem.domain.space)
         n = max(1, round(2 * len(self.nodes.points) ** ((d - 1) / d))) if d > 1 else 1
-        return self.problem.domain.cover(n, term.region)[:, :-1]
+        if len(term.fixed) == d:
+            n = 1
+        points = self.problem.domain.cover(n, term.region)[:, :-1]
+        for axis, value in term.fixed.items():
+            points[:, axis] = value
+        return points
 
 
 def open_conditions(problem: Problem, ansatz: Ansatz) -> list[Term]:

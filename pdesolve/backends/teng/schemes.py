@@ -33,6 +33,11 @@ class Scheme:
         """c_i, the times of the stages as shares of the step."""
         return tuple(sum(row) + (self.diagonal if i else 0.0) for i, row in enumerate(self.lower))
 
+    @property
+    def is_stiffly_accurate(self) -> bool:
+        """Whether a step ends with its last stage."""
+        return self.diagonal > 0 and self.weights == (*self.lower[-1], self.diagonal)
+
 
 _KENNEDY_CARPENTER = Scheme(
     "esdirk4",
@@ -66,6 +71,7 @@ SCHEMES = {
     "euler": Scheme("euler", 1, ((),), (1.0,)),
     "heun": Scheme("heun", 2, ((), (1.0,)), (0.5, 0.5), (1.0, 0.0)),
     "rk4": Scheme("rk4", 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
+    "midpoint": Scheme("midpoint", 2, ((), (0.0,)), (0.0, 1.0), diagonal=0.5),
     "esdirk4": _KENNEDY_CARPENTER,
 }
 """Schemes by name.

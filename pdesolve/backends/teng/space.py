@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import sympy as sp
 import torch
 
 from ...declare import Problem
@@ -15,12 +18,12 @@ from ...residual.ansatz import Ansatz, build_ansatz
 from ...residual.model import Model
 from ...residual.program import Program
 from ...residual.residual import Residual
-from ...residual.symmetry import Parity, parities
-from .evolution import first_order, rates
+from ...residual.symmetry import Parity, one_period, parities
+from .evolution import as_evolution, start_conditions
 from .initial import DATA_WEIGHT, RATE_WEIGHT, Data, initial_data, initial_rates, with_companions
 from .network import state_network
 from .nodes import Nodes, box_nodes, region_nodes, wanted_counts
-from .rows import Rows, open_conditions
+from .rows import START_SCALE, Lines, Rows, open_conditions
 
 _FIRST_COUNT = 16  # points along an axis before the data ask for more
 _MOST_COUNTS = (4096, 512, 64)  # along an axis, in one to three dimensions
@@ -50,8 +53,7 @@ class Space:
         generator: its seed draws the first parameters.
 
     Attributes:
-        problem: of first order in time.
-        rates: f of each unknown.
+        evolution: the problem as one of first order in time.
     """
 
     def __init__(
@@ -63,8 +65,8 @@ class Space:
         rtol: float,
         generator: torch.Generator,
     ) -> None:
-        self.problem = first_order(problem)
-        self.rates = rates(self.problem)
+        self.evolution = as_evolution(one_period(problem) if symmetry else problem)
+        self.problem = self.evolution.problem
         self.symmetries: dict[int, Parity] = parities(self.problem) if symmetry else {}
         self._shape, self._points, self._rtol = shape, points, rtol
         self._seed = generator.initial_seed()
@@ -73,6 +75,16 @@ class Space:
     def outputs(self) -> int:
         """Unknowns of the problem of first order."""
         return len(self.problem.unknowns)
+
+    @property
+    def algebraic(self) -> list[sp.Expr]:
+        """Unknowns without a time derivative."""
+        pairs = zip(self.problem.unknowns, self.evolution.algebraic, strict=True)
+        return [u for u, is_algebraic in pairs if is_algebraic]
+
+    def heads(self, with_rates: bool) -> int:
+        """Outputs of the network: unknowns, and companions of those that have a rate."""
+        return self.outputs + (self.outputs - len(self.algebraic) if with_rates else 0)
 
     @property
     def _most(self) -> int:
@@ -86,11 +98,11 @@ class Space:
 
     @cached_property
     def _data(self) -> list[Data]:
-        return initial_data(self.problem)
+        return initial_data(self.evolution)
 
     @cached_property
     def _data_rates(self) -> list[Data] | None:
-        return initial_rates(self.problem, self.rates)
+        return initial_rates(self.evolution)
 
     @property
     def has_rates(self) -> bool:
@@ -105,7 +117,7 @@ class Space:
 
     def model(self, with_rates: bool = False) -> Model:
         """The network in its ansatz; with a companion beside each unknown, for its rate."""
-        declared = with_companions(self.problem) if with_rates else self.problem
+        declared = with_companions(self.evolution) if with_rates else self.problem
         ansatz = build_ansatz(declared, at_start=False) if with_rates else self._ansatz
         network = state_network(
             self.problem,
@@ -124,16 +136,55 @@ class Space:
         """Evaluates the unknowns, nothing else."""
         return Residual(Program(self.problem, []), self.model())
 
-    def rows(self, counts: tuple[int, ...], with_rates: bool = False) -> Rows:
-        """Rows at the nodes; of data and their rates in the first fit."""
-        nodes, model = self.nodes(counts), self.model(with_rates)
+    def rows(
+        self,
+        counts: tuple[int, ...],
+        with_rates: bool = False,
+        at_start: bool = False,
+        forms: Sequence[sp.Expr] | None = None,
+    ) -> Rows:
+        """Rows at the nodes; of data and their rates in the first fit.
+
+        Args:
+            counts: of the nodes.
+            with_rates: the network has a companion for each rate.
+            at_start: fits are to what algebraic unknowns follow from, not to their values.
+            forms: others than those of the evolution, for parts of it.
+        """
+        nodes, model, evolution = self.nodes(counts), self.model(with_rates), self.evolution
         values = self.start_values(nodes, with_rates)
         scales = _scales(values[: self.outputs], nodes)
-        if not with_rates:
-            return Rows(self.problem, self.rates, model, nodes, scales)
-        of_rates = _scales(values[self.outputs :], nodes)
-        scales += [DATA_WEIGHT / RATE_WEIGHT * s for s in of_rates]
-        return Rows(with_companions(self.problem), [*self.rates, *self.rates], model, nodes, scales)
+        forms, algebraic = list(forms or evolution.forms), list(evolution.algebraic)
+        fitted = list(evolution.starts if at_start else self.problem.unknowns)
+        stage_scales, fit_scales = (
+            [
+                self._scale_of(form, max(scales)) if is_algebraic and form != u else scale
+                for form, u, scale, is_algebraic in zip(
+                    held, self.problem.unknowns, scales, algebraic, strict=True
+                )
+            ]
+            for held in (forms, fitted)
+        )
+        if at_start:
+            fit_scales = [START_SCALE * s if a else s for s, a in zip(fit_scales, algebraic, strict=True)]
+        declared = self.problem
+        if with_rates:
+            declared = with_companions(evolution)
+            of_rates = [DATA_WEIGHT / RATE_WEIGHT * s for s in _scales(values[self.outputs :], nodes)]
+            companions = declared.unknowns[self.outputs :]
+            forms, fitted = [*forms, *evolution.lead()], [*fitted, *companions]
+            algebraic += [False] * len(companions)
+            scales, stage_scales, fit_scales = (s + of_rates for s in (scales, stage_scales, fit_scales))
+        lines = Lines(forms, algebraic, fitted, scales, stage_scales, fit_scales)
+        return Rows(declared, lines, model, nodes, start_conditions(evolution) if at_start else None)
+
+    def _scale_of(self, form: sp.Expr, size: float) -> float:
+        """The size of a constraint for fields of a size whose wave is as long as the shortest axis."""
+        derivatives = self.problem.derivatives(form).values()
+        own = [sum(index) for k, index in derivatives if self.evolution.algebraic[k]]
+        order = max(own or [sum(index) for _, index in derivatives])
+        bounds = self.problem.domain.bounds[:-1]
+        return size * (2 * np.pi / float(np.min(bounds[:, 1] - bounds[:, 0]))) ** order
 
     # -- points --------------------------------------------------------------------------------------
 
@@ -158,7 +209,8 @@ class Space:
             if wanted != counts:
                 counts = wanted
             elif len(nodes.points) < needed and min(counts) < self._most:
-                counts = tuple(count + 2 for count in counts)
+                grown = (needed / len(nodes.points)) ** (1 / axes)
+                counts = tuple(count + 2 * math.ceil(count * (grown - 1) / 2) for count in counts)
             else:
                 return counts
 
@@ -174,6 +226,11 @@ class Space:
         points = np.column_stack([nodes.points, np.full(len(nodes.points), self.span[0])])
         functions = self._data + ((self._data_rates or []) if with_rates else [])
         return np.stack([f(points) for f in functions])
+
+    @property
+    def periodic(self) -> tuple[int, ...]:
+        """Axes along which networks are periodic."""
+        return tuple(self._ansatz.periodic)
 
     @property
     def open_conditions(self) -> list[Term]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...optimize import GaussNewton
+from ...optimize import GaussNewton, LeastSquares
 from .rows import Rows
 from .schemes import Scheme
 from .tangent import TangentPlane
@@ -60,6 +60,7 @@ def stages(
     size = rows.size_of(start)
     slopes = [rows.rate(theta, time)]
     move, worst = torch.zeros_like(theta), 0.0
+    parts = rows.on_plane(theta, move, time)
     for row, node in zip(scheme.lower[1:], scheme.nodes[1:], strict=True):
         at = time + node * step
         target = start + step * _sum(row, slopes)
@@ -73,8 +74,8 @@ def stages(
             before = moved
         worst = max(worst, float(rows.stage_rows(parts, c, target).norm()) / size)
         # f, not (values - target)/c: that would divide by c what the plane cannot hold of the target
-        slopes.append(parts.rates)
-    end = start + step * _sum(scheme.weights, slopes)
+        slopes.append(rows.slopes(parts))
+    end = rows.joined(start + step * _sum(scheme.weights, slopes), parts.values)
     if not c:  # the last stage of an explicit scheme is not where it ends
         parts = rows.on_plane(theta, torch.zeros_like(theta), time + step)
         move = plane.solve(rows.stage_rows(parts, 0.0, end))
@@ -104,20 +105,12 @@ class Fitted:
 
 
 def fit(
-    rows: Rows,
-    time: float,
-    target: Tensor,
-    starts: list[Tensor],
-    damping: float,
-    aim: float,
-    enough: float,
+    objective: LeastSquares, size: float, starts: list[Tensor], damping: float, aim: float, enough: float
 ) -> Fitted:
     """Damped Gauss-Newton from the best of several starts, until the misfit is ``aim`` or falls no more.
 
-    Once it is ``enough``, less patience will do.
+    Misfits are relative to ``size``. Once they are ``enough``, less patience will do.
     """
-    objective = rows.objective(time, target)
-    size = rows.size_of(target) or 1.0
     misfits = [float(objective.rows(theta).norm()) / size for theta in starts]
     best = min(
         range(len(starts)), key=lambda i: misfits[i] if misfits[i] < _TRUST or i == 0 else float("inf")

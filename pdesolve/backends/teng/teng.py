@@ -27,6 +27,7 @@ from .published import METHODS, Published
 from .rows import Rows
 from .schemes import SCHEMES, Scheme
 from .space import Shape, Space
+from .splitting import Splitting, split
 from .step import fit, stages
 
 _ROUGH = 1e-3  # misfit at which the first fit has done with rates
@@ -40,6 +41,8 @@ _SAFETY, _LEAST_FACTOR, _MOST_FACTOR = 0.9, 0.2, 2.0
 _LOST = 100.0  # times rtol: a misfit that is tried again over a shorter step,
 _LEAST_RETRY = 1e-3  # if that is longer than this share of all time
 _FIT_SHARE = 0.1  # of the error that a step may add: aim of its fit
+_DEGRADED = 10.0  # times the median misfit of the last steps: the network is fitted anew,
+_REMEMBERED = 5  # if there were as many of them since it was last
 
 
 @dataclass
@@ -47,16 +50,19 @@ class TENGState:
     """The network through time.
 
     Attributes:
-        with_rates: whether the network still holds the rates of the data, too.
+        with_rates: whether the network that is fitted from its start holds rates, too.
         times: of the states so far; empty during the first fit.
-        thetas: their parameters; of the first fit the present ones.
+        thetas: their parameters.
+        draft: parameters of a fit from the start of a network: the first one, or one anew.
+        goal: values and rates that it aims at, (fields, n); None for the initial data.
         step: the next step in time.
         carried: what the last fit left at the nodes, (unknowns, n).
         counts: points along each axis.
         damping: of the last fit.
-        misfits: of the first fit, every `_BATCH` steps.
+        misfits: of such a fit, every `_BATCH` steps.
+        recent: misfits of the last steps in time.
         errors: the sum of time errors, and the largest misfit.
-        optimizer: of the first fit.
+        optimizer: of such a fit.
     """
 
     counts: tuple[int, ...]
@@ -64,14 +70,18 @@ class TENGState:
     step: float = 0.0
     damping: float = 1e-10
     times: list[float] = field(default_factory=list)
-    thetas: list[Tensor] = field(default_factory=list)  # a list, as their size changes after the first fit
+    thetas: list[Tensor] = field(default_factory=list)
+    draft: Tensor | None = None
+    goal: Tensor | None = None
     misfits: list[float] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=lambda: [0.0, 0.0])
     carried: Tensor | None = None
     optimizer: GaussNewtonState | None = None
     space: Space = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     rows: Rows = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
+    splitting: Splitting | None = field(metadata={"transient": True}, default=None)
 
     @property
     def theta(self) -> Tensor:
@@ -89,8 +99,10 @@ class TENG(Backend):
     gradients of ∫ (u_θ - target)² dx. Nothing is trained over all of time.
 
     Attributes:
-        scheme: "esdirk4" is implicit and L-stable; "euler", "heun" and "rk4" are explicit: their steps must
-            stay below a bound of stability that falls with the square of the network's finest scale.
+        scheme: "esdirk4" is implicit and L-stable, "midpoint" implicit and of second order, without damping;
+            "euler", "heun" and "rk4" are explicit: their steps must stay below a bound of stability that
+            falls with the square of the network's finest scale. Unknowns without a time derivative, such as a
+            pressure, need "esdirk4".
         dt: a fixed step; None chooses steps by the scheme's error estimate.
         rtol: relative L2 error that all steps together may add; the first fit aims at a tenth of it.
         width, depth, activation, harmonics: the network, tanh layers on features of space; periodic axes come
@@ -99,8 +111,9 @@ class TENG(Backend):
             shapes and meshes: points in all, 2,000 by default.
         cut_off: share of the Jacobian's norm below which singular values are damped away.
         symmetry: take on the reflections that leave the problem as it is (`pdesolve.residual.symmetry`).
-        published: None, or a form as its authors gave it, with an explicit ``scheme`` and ``dt``: "teng",
-            "tdvp", "rsng" or "obti" (`pdesolve.backends.teng.published`). ``points`` must resolve the whole
+        published: None, or a form as its authors gave it, with ``dt`` and an explicit ``scheme``: "teng",
+            "tdvp", "rsng" or "obti"; "insr" with ``scheme="midpoint"``, which splits incompressible flow into
+            advection and projection (`pdesolve.backends.teng.published`). ``points`` must resolve the whole
             run.
         subset: parameters that move at a time, in "teng" and "rsng".
 
@@ -159,7 +172,9 @@ class TENG(Backend):
         if self.published is not None:
             self.require("published", self.published in METHODS, f"one of {', '.join(METHODS)}, or None")
             explicit = [name for name, each in SCHEMES.items() if not each.diagonal]
-            self.require("scheme", self.scheme in explicit, f"one of {', '.join(explicit)} with published=")
+            fit = ["midpoint"] if self.published == "insr" else explicit
+            wanted = f"{' or '.join(fit)} with published={self.published!r}"
+            self.require("scheme", self.scheme in fit, wanted)
             self.require("dt", self.dt is not None, "a step with published=")
 
     @property
@@ -170,24 +185,37 @@ class TENG(Backend):
 
     def supports(self, problem: Problem) -> list[str]:
         found = reasons(problem)
-        if found or self.published is None:
+        if found:
             return found
-        left = self._space(problem, Context()).open_conditions
-        return [f"in its published form it has no rows for {term.name}" for term in left]
+        space = self._space(problem, Context())
+        if space.algebraic and self.published == "insr":
+            if not problem.domain.is_box:
+                return ["its splitting follows the flow back into a box"]
+            try:
+                split(space.evolution)
+            except ValueError as error:
+                return [str(error)]
+        elif space.algebraic and not self._scheme.is_stiffly_accurate:
+            fit = [name for name, each in SCHEMES.items() if each.is_stiffly_accurate]
+            names = ", ".join(u.func.__name__ for u in space.algebraic)
+            return [f"{names} has no time derivative, which needs scheme {' or '.join(fit)}"]
+        if self.published in (None, "insr"):
+            return []
+        return [f"in its published form it has no rows for {term.name}" for term in space.open_conditions]
 
     def start(self, problem: Problem, context: Context) -> TENGState:
         space = self._space(problem, context)
         counts = space.first_counts()
         state = TENGState(counts, space.has_rates, space=space, context=context)
-        state.rows = space.rows(counts, space.has_rates)
-        state.thetas = [state.rows.fit.start()]
+        state.rows = space.rows(counts, space.has_rates, at_start=True)
+        state.draft = state.rows.fit.start()
         return state
 
     def advance(self, state: TENGState) -> Progress:
-        """Some steps of the first fit, or one step in time."""
+        """Some steps of a fit from the start of a network, or one step in time."""
         self._follow(state)
-        if not state.times:
-            return self._begin(state)
+        if state.draft is not None:
+            return self._fit_anew(state)
         return self._march(state) if self.published is None else self._march_as_published(state)
 
     def field(self, state: TENGState) -> Field:
@@ -196,8 +224,9 @@ class TENG(Backend):
         if state.times:
             thetas, times = torch.stack(state.thetas).numpy(), np.array(state.times)
         else:
-            had = state.space.outputs * (2 if state.with_rates else 1)
-            thetas = heads_of(state.theta, self.width, had, state.space.outputs)[None].numpy()
+            had, wanted = state.space.heads(state.with_rates), state.space.outputs
+            assert state.draft is not None
+            thetas = heads_of(state.draft, self.width, had, wanted)[None].numpy()
             times = np.array([start])
         return TrajectoryField(state.space.residual(), times, thetas, end)
 
@@ -219,7 +248,8 @@ class TENG(Backend):
         return f"{chosen}; {symmetries}" if symmetries else chosen
 
     def diagnose(self, state: TENGState) -> str:
-        at = f"the step from t = {state.times[-1]:.6g}" if state.times else "the first fit"
+        fit = "a fit anew" if state.times else "the first fit"
+        at = f"the step from t = {state.times[-1]:.6g}" if state.draft is None else fit
         return f"{', '.join(state.space.problem.equations)}: {at}"
 
     # -- set-up ------------------------------------------------------------------------------------
@@ -231,47 +261,82 @@ class TENG(Backend):
     @staticmethod
     def _follow(state: TENGState) -> None:
         """Rows of the state: after a checkpoint was read they may be others."""
-        size = state.rows.count == state.space.outputs * (2 if state.with_rates else 1)
-        if not size or (state.rows.nodes.counts and state.rows.nodes.counts != state.counts):
-            state.rows = state.space.rows(state.counts, state.with_rates)
+        size = state.rows.count == state.space.heads(state.with_rates)
+        moved = state.rows.nodes.counts and state.rows.nodes.counts != state.counts
+        if not size or moved or state.rows.is_start == bool(state.times):
+            state.rows = state.space.rows(state.counts, state.with_rates, at_start=not state.times)
 
-    # -- the first fit -----------------------------------------------------------------------------
+    # -- fits from the start of a network ----------------------------------------------------------
 
-    def _begin(self, state: TENGState) -> Progress:
-        """`_BATCH` steps of the fit to the initial data."""
+    def _fit_anew(self, state: TENGState) -> Progress:
+        """`_BATCH` steps of a fit to the initial data or a later state: with its rates, then by itself."""
         space, rows = state.space, state.rows
-        target = torch.as_tensor(space.start_values(rows.nodes, state.with_rates))
-        objective, method = rows.objective(space.span[0], target), GaussNewton()
+        first, time = not state.times, state.times[-1] if state.times else space.span[0]
+        target = state.goal
+        if target is None:
+            target = torch.as_tensor(space.start_values(rows.nodes, state.with_rates))
+        objective, method = rows.objective(time, target[: rows.count]), GaussNewton()
         if state.optimizer is None:
-            state.optimizer = method.start(objective, state.theta)
-        size, aim, moved = rows.size_of(target) or 1.0, _FIT_SHARE * self.rtol, True
+            assert state.draft is not None
+            state.optimizer = method.start(objective, state.draft)
+        size, aim, moved = rows.size_of(target[: rows.count]) or 1.0, _FIT_SHARE * self.rtol, True
         for _ in range(_BATCH):
             moved = method.step(state.optimizer, objective).moved
             if not moved or state.optimizer.loss**0.5 <= aim * size:
                 break
         misfit = state.optimizer.loss**0.5 / size
+        name = "first fit" if first else "fit anew"
         if not math.isfinite(misfit):
-            return Progress(math.nan, message="the first fit")
-        state.thetas = [state.optimizer.theta]
+            return Progress(math.nan, message=f"the {name}")
+        state.draft = state.optimizer.theta
         state.misfits.append(misfit)
         is_over = not moved or (len(state.misfits) > 5 and misfit > _STALLED * state.misfits[-6])
-        is_late = state.context.budget is not None and state.context.spent() > _START_SHARE
+        is_late = first and state.context.budget is not None and state.context.spent() > _START_SHARE
         if state.with_rates and (misfit < _ROUGH or is_over or is_late):
-            state.thetas = [heads_of(state.theta, self.width, 2 * space.outputs, space.outputs)]
+            state.draft = heads_of(state.draft, self.width, rows.count, space.outputs)
             state.with_rates, state.optimizer, state.misfits = False, None, []
-            state.rows = space.rows(state.counts)
+            state.rows = space.rows(state.counts, at_start=first)
         elif not state.with_rates and (misfit <= aim or is_over or is_late):
             self._leave(state, misfit)
-        return Progress(misfit, 0.0, message=f"first fit, misfit {misfit:.1e}")
+        share = 0.0 if first else self._share(state)
+        return Progress(misfit, share, message=f"{name}, misfit {misfit:.1e}")
 
     def _leave(self, state: TENGState, misfit: float) -> None:
-        """The first fit is over."""
+        """A fit is over: the first one starts the march, a later one takes the place of what was worse."""
         start, end = state.space.span
-        state.times, state.errors = [start], [0.0, misfit]
-        state.step = self.dt if self.dt is not None else _FIRST_STEP * (end - start)
-        target = torch.as_tensor(state.space.start_values(state.rows.nodes))
-        state.carried = target - state.rows.state(state.theta, start)
-        state.optimizer = None
+        assert state.draft is not None
+        if not state.times:
+            state.times, state.thetas, state.errors = [start], [state.draft], [0.0, misfit]
+            state.step = self.dt if self.dt is not None else _FIRST_STEP * (end - start)
+            state.rows = state.space.rows(state.counts)
+            values = torch.as_tensor(state.space.start_values(state.rows.nodes))
+        else:
+            assert state.goal is not None
+            values = state.goal[: state.space.outputs]
+            left = state.rows.size_of(values - state.rows.state(state.theta, state.times[-1]))
+            had = left / (state.rows.size_of(values) or 1.0)
+            if misfit < max(had, self.rtol):
+                state.thetas[-1], had = state.draft, misfit
+            state.errors[1] = max(state.errors[1], had)
+            state.goal, state.recent = None, []
+        now = state.rows.state(state.theta, state.times[-1])
+        state.carried = state.rows.joined(values - now, torch.zeros_like(now))
+        state.draft, state.optimizer, state.misfits = None, None, []
+
+    def _is_degraded(self, state: TENGState) -> bool:
+        """Whether the last fit is much worse than those before."""
+        *before, last = state.recent
+        if last <= self.rtol or len(before) < _REMEMBERED:
+            return False
+        return last > _DEGRADED * float(np.median(before[-_REMEMBERED:]))
+
+    def _restart(self, state: TENGState, values: Tensor) -> None:
+        """The network is given up for a new one, of the same state and rates."""
+        rates = state.rows.rate(state.theta, state.times[-1])
+        led = [not is_algebraic for is_algebraic in state.space.evolution.algebraic]
+        state.goal, state.with_rates = torch.cat([values, rates[led]]), state.space.has_rates
+        state.rows = state.space.rows(state.counts, state.with_rates)
+        state.draft = state.rows.fit.start()
 
     # -- steps in time -----------------------------------------------------------------------------
 
@@ -292,7 +357,8 @@ class TENG(Backend):
                 return self._again(state, target.time_error)
         starts = [state.theta, state.theta + target.move]
         aim = _FIT_SHARE * allowed
-        found = fit(state.rows, now + step, target.values, starts, state.damping, aim, self.rtol)
+        objective, size = state.rows.objective(now + step, target.values), state.rows.size_of(target.values)
+        found = fit(objective, size or 1.0, starts, state.damping, aim, self.rtol)
         if not math.isfinite(found.misfit):
             return Progress(math.nan, message="the fit")
         lost = max(_LOST * self.rtol, 10 * state.errors[1])
@@ -302,10 +368,15 @@ class TENG(Backend):
         state.damping = found.damping
         state.carried = target.values - state.rows.state(found.theta, now + step)
         state.errors[0] += target.time_error
+        worst = state.errors[1]
         self._arrive(state, now + step, found.theta, found.misfit)
-        self._refine(state, target.values)
         if now + step >= end:
             return self._done(state, found.misfit)
+        if self._is_degraded(state):
+            state.errors[1] = worst  # until the fit anew has shown what it is
+            self._restart(state, target.values)
+        else:
+            self._refine(state, target.values)
         message = f"t = {now + step:.4g}, dt = {step:.1e}, misfit {found.misfit:.1e}"
         return Progress(found.misfit, self._share(state), message=message)
 
@@ -322,7 +393,11 @@ class TENG(Backend):
     def _again(self, state: TENGState, loss: float) -> Progress:
         """The step was too long for its error, or for the fit."""
         start, end = state.space.span
-        if state.step < _SHORTEST * (end - start):
+        if state.step < _SHORTEST * (end - start) and state.recent:  # not if the network is new
+            assert state.carried is not None
+            state.step = _FIRST_STEP * (end - start)
+            self._restart(state, state.carried + state.rows.state(state.theta, state.times[-1]))
+        elif state.step < _SHORTEST * (end - start):
             message = f"at t = {state.times[-1]:.4g} no step is short enough for rtol={self.rtol:g}"
             return Progress(loss, status=Status.STAGNATED, message=message)
         return Progress(loss, self._share(state), message=f"again, dt = {state.step:.1e}")
@@ -332,12 +407,17 @@ class TENG(Backend):
         state.times.append(time)
         state.thetas.append(theta)
         state.errors[1] = max(state.errors[1], misfit)
+        state.recent = [*state.recent, misfit][-2 * _REMEMBERED :]
 
     def _march_as_published(self, state: TENGState) -> Progress:
         """A step of fixed length."""
         assert self.published is not None
         now, step = state.times[-1], self._next_step(state)
-        method = Published(self.published, self._scheme, self.subset, self.cut_off)
+        if state.splitting is None and state.space.algebraic:
+            state.splitting = Splitting(state.space, state.counts)
+        method = Published(
+            self.published, self._scheme, self.subset, self.cut_off, self.rtol, state.splitting
+        )
         generator = state.context.generator(len(state.times))
         theta, misfit = method.step(state.rows, state.theta, now, step, generator)
         if not bool(torch.isfinite(theta).all()):
