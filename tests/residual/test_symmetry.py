@@ -207,4 +207,4 @@ def test_the_shortest_period_is_found_from_the_symbols():
     assert lengths(sp.cosh(sp.sin(x)) * sp.sin(3 * y)) == [2, 3]
     assert lengths(sp.sin(x) * sp.sin(3 * y)) == [1, 3]
     assert lengths(sp.sin(4 * x), source=sp.cos(2 * x) * t) == [2, 8]  # constant in y: any period
-    assert lengths(sp.sin(4 * x), source=x) == [1, 8]
+    assert lengths(sp.sin(4 * x), source=sp.cos(x)) == [1, 8]
