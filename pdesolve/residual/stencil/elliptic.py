@@ -71,6 +71,21 @@ class Stencil:
 
     # -- its inverse ---------------------------------------------------------------------------------
 
+    def correction(self, u: Tensor, fields: Mapping[str, Tensor]) -> Tensor:
+        """δ (n, *interior) = -K̄⁻¹ R(u), K̄ the stencil with the mean of each member's coefficients.
+
+        A residual in the units of u: it is u* - u where the coefficients are constant, and within their
+        contrast of it in the norm of K̄ elsewhere; R itself weighs a wave of wavenumber k by k².
+        Differentiable in u.
+
+        Raises:
+            ArithmeticError: the operator is not definite.
+        """
+        flux, reaction, source = self.form.coefficients(fields, self.axes)
+        system = _System(self, flux, reaction)
+        left = self._operator(flux, reaction, u) + self._interior(source)
+        return system.precondition(-system.sign * left)
+
     def solve(self, fields: Mapping[str, Tensor], rtol: float = 1e-10) -> Tensor:
         """u (n, *grid) with R(u) = 0; differentiable once in the inputs, by the adjoint of the operator.
 
