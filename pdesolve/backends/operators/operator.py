@@ -73,7 +73,9 @@ class NeuralOperator(Trainable):
         horizon: stored times that a piece of the integrator's trajectory spans, for evolutions.
         substeps: of the integrator between two stored times.
         renewal: steps of training after which these pieces are taken anew; earlier at the start.
-        precision: ``float32`` or ``float64``, of the network.
+        precision: of the network, ``float32``, ``float64``, or ``mixed``: weights, convolutions, transforms,
+            losses and evaluation in float32, all other products of the training in bfloat16, for a GPU.
+        compiled: training by `torch.compile`, which takes from half a minute to a few, for a GPU.
     """
 
     weights: str | None = None
@@ -90,6 +92,7 @@ class NeuralOperator(Trainable):
     substeps: int = 4
     renewal: int = 300
     precision: str = "float32"
+    compiled: bool = False
 
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
@@ -114,7 +117,10 @@ class NeuralOperator(Trainable):
         for option in ("weight_decay", "noise", "warm_up"):
             value = getattr(self, option)
             self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
-        self.require("precision", self.precision in ("float32", "float64"), "float32 or float64")
+        self.require(
+            "precision", self.precision in ("float32", "float64", "mixed"), "float32, float64 or mixed"
+        )
+        self.require("compiled", isinstance(self.compiled, bool), "True or False")
 
     @abstractmethod
     def network(self, encoding: Encoding, grid: tuple[int, ...], generator: torch.Generator) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...data.dataset import Dataset
+from ...residual.compilation import Compiled
 from ..base import Capabilities, Context, Progress
 from ..card import Card
 from ..learner import Learner, Task, TrainingDataError, turned
@@ -49,7 +50,7 @@ class TrainingState:
 
 @dataclass
 class Learning:
-    """The data as tensors, and what measures the network against them."""
+    """The data as tensors, what measures the network against them, and its compiled form."""
 
     codec: Codec
     train: Encoded
@@ -58,6 +59,7 @@ class Learning:
     validation: Encoded
     truth: Tensor
     context: Context
+    forward: Callable[[Tensor, Tensor], Tensor]
     physics: StepLoss | EllipticLoss | None = None
 
 
@@ -78,7 +80,8 @@ class Batch(NamedTuple):
     def part(self, own: slice) -> Batch:
         """Some of the members."""
         pieces = None if self.pieces is None else self.pieces[own]
-        return Batch(self.encoded[own], self.seen[own], self.norms[own], self.targets[own], pieces)
+        encoded = Encoded(*(part[own] for part in self.encoded))
+        return Batch(encoded, self.seen[own], self.norms[own], self.targets[own], pieces)
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Training(Learner):
             validation,
             torch.from_numpy(task.validation.values).to(context.device, self.operator.dtype),
             context,
+            Compiled(network, f"training of {task.name!r}", self.operator.compiled),
             physics,
         )
         return TrainingState(network, self.optimiser(network), context.generator(2), learning=learning)
@@ -153,7 +157,9 @@ class Training(Learner):
         batch = self._batch(state, members)
         own = learning.context.ranks.part(size)  # all draw the whole batch: their generators stay alike
         batch = batch.part(own)
-        output = learning.codec.output(state.network(batch.seen, batch.encoded.numbers), batch.encoded)
+        with torch.autocast(learning.codec.device.type, torch.bfloat16, enabled=options.precision == "mixed"):
+            raw = learning.forward(batch.seen, batch.encoded.numbers)
+        output = learning.codec.output(raw.to(options.dtype), batch.encoded)
         return self.descend(state, self._loss(learning, output, batch) * (len(batch.norms) / size))
 
     def _loss(self, learning: Learning, output: Tensor, batch: Batch) -> Tensor:
