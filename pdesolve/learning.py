@@ -12,7 +12,7 @@ from .data.dataset import Dataset
 from .declare import PDESolveWarning
 from .declare.family import Family
 from .distribution import join, own_device
-from .driver import DEFAULT_BUDGET, check_arguments, check_distributable, interruption
+from .driver import DEFAULT_BUDGET, RunOptionError, check_arguments, check_distributable, interruption
 from .loop import Run
 from .progress import ProgressBar
 from .solution import Status
@@ -31,6 +31,7 @@ def run_training(
     distributed: bool = False,
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
+    patience: int | None = None,
     progress: bool | None = None,
 ) -> Run:
     """A training to its end; ``run.answer`` holds the weights that did best.
@@ -42,15 +43,23 @@ def run_training(
         task: what is learned, with a name and a digest.
         method: the learner, with the contract of a backend.
         distributed: share the work with all processes that torchrun has started.
+        patience: steps without a lower merit after which it ends with the best state.
+
+    Raises:
+        RunOptionError: an argument makes no sense.
     """
     device = own_device(device, distributed)
     check_arguments(who, budget, steps, None, seed, device, dtype, checkpoint_every, method)
+    if patience is not None and (not isinstance(patience, int) or patience < 1):
+        raise RunOptionError(
+            f"{who}(patience=)", "a whole number of at least 1", repr(patience), "Change it."
+        )
     if budget is None and steps is None:
         budget = DEFAULT_BUDGET
     check_distributable(who, distributed, method)
     ranks = join(who, distributed, device)
     context = Context(int(seed), device, dtype, budget, steps, ranks=ranks)
-    run = Run(task, method, context, None, checkpoint, checkpoint_every)
+    run = Run(task, method, context, None, checkpoint, checkpoint_every, patience)
     run.begin()
     title, shown = f"{task.name} · {method.name}", progress if ranks.is_first else False
     with ProgressBar(title, shown) as bar, interruption() as interrupted:

@@ -55,6 +55,7 @@ class Run:
     tolerance: float | None
     checkpoint: Path | None
     checkpoint_every: float
+    patience: int | None = None  # steps without a lower merit after which the run ends
 
     state: Any = None
     step: int = 0
@@ -122,6 +123,7 @@ class Run:
                 # Only at fixed steps: a run that was stopped and resumed must find the same best state.
                 if self.step % MEASURE_EVERY == 0 and self.status is None:
                     self._keep_best()
+                    self._lose_patience()
             if self.elapsed >= next_look and self.status is None:
                 error = self._look()
                 # About a dozen looks a decade of time: a smooth curve at little cost.
@@ -237,9 +239,21 @@ class Run:
         if self.best is None or candidate.merit <= self.best.merit:
             self.best = candidate
 
+    def _lose_patience(self) -> None:
+        """End the run where the merit has not fallen for ``patience`` steps."""
+        if self.patience is None or self.best is None or self.step - self.best.step < self.patience:
+            return
+        if self.status is None:
+            self.status = Status.STAGNATED
+            self.message = (
+                f"the merit has not fallen below {self.best.merit:.2e}, of step {self.best.step}, for "
+                f"{self.step - self.best.step} steps (patience {self.patience})"
+            )
+
     def _last_or_best(self) -> Answer:
         """The last state, or the best by merit where the last is clearly worse."""
-        if self.status in (Status.NOT_FINITE, Status.DIVERGED) and self.best is not None:
+        impatient = self.patience is not None and self.status is Status.STAGNATED
+        if (impatient or self.status in (Status.NOT_FINITE, Status.DIVERGED)) and self.best is not None:
             return self.best
         final = self._measure()
         return self.best if self.best is not None and WORSE * self.best.merit < final.merit else final

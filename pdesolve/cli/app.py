@@ -190,6 +190,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     distributed: Distributed = False,
+    patience: Annotated[
+        int | None, typer.Option(help="Steps without a lower validation error after which it ends.")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Save the state here regularly, and continue from it if it is there.")
     ] = None,
@@ -214,6 +217,7 @@ def train(
         "device": device,
         "distributed": distributed,
         "checkpoint": checkpoint,
+        "patience": patience,
         "progress": False if no_progress else None,
     }
     output = Output(as_json, muted=distributed and not is_first_started())

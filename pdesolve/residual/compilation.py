@@ -107,7 +107,7 @@ def _leaves(result: Any) -> list[Tensor]:
 def relative_difference(a: Any, b: Any) -> float:
     """Largest |a - b| / |b| over the tensors of two results, maximum norm; NaN in both is equal."""
     worst = 0.0
-    for x, y in zip(_leaves(a), _leaves(b), strict=True):
+    for x, y in zip(map(Tensor.detach, _leaves(a)), map(Tensor.detach, _leaves(b)), strict=True):
         both = torch.isfinite(x) == torch.isfinite(y)
         if not bool(both.all()):
             return float("inf")

@@ -86,6 +86,6 @@ class Aligned(nn.Module):
         k = torch.arange(spectra.shape[-1], dtype=fields.dtype, device=fields.device)
         turn = torch.exp(1j * k * angle)
         moved = torch.fft.irfft(spectra / turn, fields.shape[-1])
-        output: Tensor = self.network(moved, numbers)
+        output: Tensor = self.network(moved, numbers).to(fields.dtype)  # there are no short complex numbers
         back: Tensor = torch.fft.irfft(torch.fft.rfft(output) * turn, output.shape[-1])
         return back

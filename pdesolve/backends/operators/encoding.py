@@ -157,7 +157,10 @@ def _vanishes(problem: Problem) -> bool:
 
 
 def fitted(encoding: Encoding, data: Dataset, labels: bool = True) -> Encoding:
-    """With the statistics of a training set; without ``labels`` those of initial values alone."""
+    """With the statistics of a training set; without ``labels`` those of its inputs alone.
+
+    Outputs of steady problems then have scale one: only the equations can tell their size.
+    """
 
     def moments(rows: list[Array]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return tuple(float(r.mean()) for r in rows), tuple(float(r.std()) or 1.0 for r in rows)
@@ -171,6 +174,8 @@ def fitted(encoding: Encoding, data: Dataset, labels: bool = True) -> Encoding:
             mean, scale = (0.0,) * len(solution), tuple(float(np.sqrt((s**2).mean())) for s in solution)
         output_mean = mean
         output_scale: tuple[tuple[float, ...], ...] = tuple((s,) for s in scale)
+        if not labels:
+            output_mean, output_scale = (0.0,) * len(solution), ((1.0,),) * len(solution)
     else:
         plain = replace(encoding, field_mean=(0.0,), field_scale=(1.0,))
         state = Codec(plain, torch.float64)
@@ -234,6 +239,14 @@ class Codec:
         rows = [data.numbers[name] for name in self.encoding.numbers]
         numbers = np.stack(rows, axis=1) if rows else np.zeros((len(data), 0))
         return self.encode(fields, torch.from_numpy(numbers))
+
+    def fields(self, encoded: Encoded) -> dict[str, Tensor]:
+        """Fields (n, *grid) by name, as declared; those of evolutions in the frame of the network."""
+        e = self.encoding
+        declared = {}
+        for k, name in enumerate(e.fields):
+            declared[name] = encoded.fields[:, k] * e.field_scale[k] + e.field_mean[k]
+        return declared
 
     def targets(self, data: Dataset, encoded: Encoded) -> Tensor:
         """Solutions (n, times, unknowns, *grid) in the frame of the network, without the initial ones."""

@@ -67,11 +67,15 @@ class NeuralOperator(Trainable):
         noise: standard deviation of what is added to the inputs in training, relative to theirs.
         rtol: None returns the network's answer. A number has it refined by Newton's method until two
             levels of discretisation agree to it, or says why not (autonomous evolutions of one unknown).
-        labels, physics: weights of the error against the data, and of `physics.StepLoss`, which needs no
-            solutions: ``FNO(labels=0, physics=1)`` learns from the initial values of a data set alone.
-        horizon, starts: stored times that a piece of that loss spans, and pieces of each trajectory.
-        substeps: of the integrator between two stored times, there.
-        precision: ``float32`` or ``float64``, of the network.
+        labels, physics: weights of the error against the data, and of that against the equations, which
+            needs no solutions: ``FNO(labels=0, physics=1)`` learns from the inputs of a data set alone. It is
+            `StepLoss` for periodic evolutions and `EllipticLoss` for steady linear equations on boxes.
+        horizon: stored times that a piece of the integrator's trajectory spans, for evolutions.
+        substeps: of the integrator between two stored times.
+        renewal: steps of training after which these pieces are taken anew; earlier at the start.
+        precision: of the network, ``float32``, ``float64``, or ``mixed``: weights, convolutions, transforms,
+            losses and evaluation in float32, all other products of the training in bfloat16, for a GPU.
+        compiled: training by `torch.compile`, which takes from half a minute to a few, for a GPU.
     """
 
     weights: str | None = None
@@ -84,10 +88,11 @@ class NeuralOperator(Trainable):
     noise: float = 0.0
     labels: float = 1.0
     physics: float = 0.0
-    horizon: int = 5
-    starts: int = 6
+    horizon: int = 25
     substeps: int = 4
+    renewal: int = 300
     precision: str = "float32"
+    compiled: bool = False
 
     capabilities: ClassVar[Capabilities] = Capabilities(stochastic=True, devices=("cpu", "cuda"))
     packages: ClassVar[tuple[str, ...]] = ("safetensors",)
@@ -102,7 +107,7 @@ class NeuralOperator(Trainable):
     def __post_init__(self) -> None:
         self.require_count("batch", *(("points",) if self.points is not None else ()))
         self.require_positive("learning_rate")
-        self.require_count("horizon", "starts", "substeps")
+        self.require_count("horizon", "substeps", "renewal")
         if self.rtol is not None:
             self.require_positive("rtol")
         for option in ("labels", "physics"):
@@ -112,7 +117,10 @@ class NeuralOperator(Trainable):
         for option in ("weight_decay", "noise", "warm_up"):
             value = getattr(self, option)
             self.require(option, isinstance(value, int | float) and 0 <= value < 1, "a number in [0, 1)")
-        self.require("precision", self.precision in ("float32", "float64"), "float32 or float64")
+        self.require(
+            "precision", self.precision in ("float32", "float64", "mixed"), "float32, float64 or mixed"
+        )
+        self.require("compiled", isinstance(self.compiled, bool), "True or False")
 
     @abstractmethod
     def network(self, encoding: Encoding, grid: tuple[int, ...], generator: torch.Generator) -> nn.Module:

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ...data.dataset import Dataset
+from ...residual.compilation import Compiled
 from ..base import Capabilities, Context, Progress
 from ..card import Card
 from ..learner import Learner, Task, TrainingDataError, turned
-from .encoding import Codec, Encoded, Encoding, describe, fitted
+from .elliptic_loss import EllipticLoss
+from .encoding import STEADY, Codec, Encoded, Encoding, describe, fitted
 from .inputs import ranges
 from .operator import NeuralOperator, solutions
-from .physics import StepLoss
+from .step_loss import StepLoss
 
 EVALUATED = 256
 """Members that are evaluated at a time."""
+MARCHED = 20
+"""Members that the integrator takes at a time: larger batches fall out of the cache."""
+HELD_OUT = 32
+"""Validation members whose residual is the merit, at most: the integrator costs more than the network."""
+EARLY = 50
+"""Steps between the first two renewals of pieces."""
 
 
 @dataclass
 class TrainingState:
-    """Network and moments; the data are brought back by the task."""
+    """Network and moments; the data are brought back by the task.
+
+    Attributes:
+        pieces: what trajectories are held against in place of data (`StepLoss`), of all training members.
+        renewed: the step at which they were taken; -1 before.
+    """
 
     network: nn.Module
     moments: torch.optim.Optimizer
     generator: torch.Generator
     step: int = 0
+    pieces: Tensor | None = None
+    renewed: int = -1
     learning: Any = field(default=None, metadata={"transient": True})
 
 
 @dataclass
 class Learning:
-    """The data as tensors, and what measures the network against them."""
+    """The data as tensors, what measures the network against them, and its compiled form."""
 
     codec: Codec
     train: Encoded
@@ -44,7 +59,29 @@ class Learning:
     validation: Encoded
     truth: Tensor
     context: Context
-    physics: StepLoss | None = None
+    forward: Callable[[Tensor, Tensor], Tensor]
+    physics: StepLoss | EllipticLoss | None = None
+
+
+class Batch(NamedTuple):
+    """Members that a step is made of.
+
+    Attributes:
+        encoded: what the equations are held against; seen: its fields as the network gets them, with noise.
+        norms: of the solutions, (n,); targets: the solutions; pieces: see `TrainingState`.
+    """
+
+    encoded: Encoded
+    seen: Tensor
+    norms: Tensor
+    targets: Tensor
+    pieces: Tensor | None
+
+    def part(self, own: slice) -> Batch:
+        """Some of the members."""
+        pieces = None if self.pieces is None else self.pieces[own]
+        encoded = Encoded(*(part[own] for part in self.encoded))
+        return Batch(encoded, self.seen[own], self.norms[own], self.targets[own], pieces)
 
 
 @dataclass(frozen=True)
@@ -72,7 +109,13 @@ class Training(Learner):
                 f"batch={self.operator.batch} of {len(task.train)} members",
                 "Raise it, or start fewer processes.",
             )
-        encoding = _encoding(task, bool(self.operator.labels))
+        shape = _shape(task)
+        physics = self._physics(task, shape, context.device)
+        encoding = fitted(shape, task.train, bool(self.operator.labels))
+        if isinstance(physics, EllipticLoss) and not self.operator.labels:
+            codec = Codec(encoding, self.operator.dtype, context.device)
+            size = physics.scale(codec.fields(codec.of(task.train)))
+            encoding = replace(encoding, output_scale=((size,),))
         network = self.operator.network(encoding, task.train.grid, context.generator(1))
         network.to(context.device)
         codec = Codec(encoding, self.operator.dtype, context.device)
@@ -86,18 +129,19 @@ class Training(Learner):
             validation,
             torch.from_numpy(task.validation.values).to(context.device, self.operator.dtype),
             context,
-            self._physics(task, encoding, context.device),
+            Compiled(network, f"training of {task.name!r}", self.operator.compiled),
+            physics,
         )
         return TrainingState(network, self.optimiser(network), context.generator(2), learning=learning)
 
-    def _physics(self, task: Task, encoding: Encoding, device: str) -> StepLoss | None:
+    def _physics(self, task: Task, encoding: Encoding, device: str) -> StepLoss | EllipticLoss | None:
         o = self.operator
         if not o.physics:
             return None
         try:
-            return StepLoss(
-                task.family, encoding, task.train.grid, o.horizon, o.starts, o.substeps, o.dtype, device
-            )
+            if encoding.kind == STEADY:
+                return EllipticLoss(task.family, encoding, task.train.grid, o.dtype, device)
+            return StepLoss(task.family, encoding, task.train.grid, o.horizon, o.substeps, o.dtype, device)
         except ValueError as error:
             raise TrainingDataError(
                 f"training on {task.name!r}", "equations for the loss", str(error), "Use physics=0."
@@ -106,38 +150,35 @@ class Training(Learner):
     def advance(self, state: TrainingState) -> Progress:
         """One optimiser step."""
         learning, options = state.learning, self.operator
+        if isinstance(learning.physics, StepLoss) and state.step >= self._next_renewal(state.renewed):
+            self._renew(state)
         size = min(options.batch, len(learning.targets))
         members = torch.randint(len(learning.targets), (size,), generator=state.generator)
-        batch, targets = self._batch(state, members)
+        batch = self._batch(state, members)
         own = learning.context.ranks.part(size)  # all draw the whole batch: their generators stay alike
-        batch, targets, members = Encoded(*(part[own] for part in batch)), targets[own], members[own]
-        output = learning.codec.output(state.network(batch.fields, batch.numbers), batch)
-        loss = self._loss(learning, output, batch, targets, members, state.generator)
-        return self.descend(state, loss * (len(members) / size))
+        batch = batch.part(own)
+        with torch.autocast(learning.codec.device.type, torch.bfloat16, enabled=options.precision == "mixed"):
+            raw = learning.forward(batch.seen, batch.encoded.numbers)
+        output = learning.codec.output(raw.to(options.dtype), batch.encoded)
+        return self.descend(state, self._loss(learning, output, batch) * (len(batch.norms) / size))
 
-    def _loss(
-        self,
-        learning: Learning,
-        output: Tensor,
-        batch: Encoded,
-        targets: Tensor,
-        members: Tensor,
-        generator: torch.Generator,
-    ) -> Tensor:
+    def _loss(self, learning: Learning, output: Tensor, batch: Batch) -> Tensor:
         """Errors against data and equations, by their weights."""
         loss = output.new_zeros(())
         if self.operator.labels:
-            wrong = (output - targets).flatten(1).norm(dim=1) / learning.norms[members]
+            wrong = (output - batch.targets).flatten(1).norm(dim=1) / batch.norms
             loss = loss + self.operator.labels * wrong.mean()
-        if learning.physics is not None:
-            whole = torch.cat([batch.base[:, None], output], dim=1)
-            loss = loss + self.operator.physics * learning.physics(whole, generator).mean()
+        if self.operator.physics:
+            missed = _missed(learning, output, batch.encoded, batch.pieces)
+            loss = loss + self.operator.physics * missed.mean()
         return loss
 
-    def _batch(self, state: TrainingState, members: Tensor) -> tuple[Encoded, Tensor]:
+    def _batch(self, state: TrainingState, members: Tensor) -> Batch:
         """Members and their solutions, mirrored at random where the equations allow it."""
-        learning = state.learning
-        batch, targets = learning.train[members], learning.targets[members]
+        learning, pieces = state.learning, state.pieces
+        encoded = learning.train[members]
+        rows = [learning.targets[members]] + ([] if pieces is None else [pieces[members]])
+        moves: list[Callable[[Tensor], Tensor]] = []
         sign = learning.codec.encoding.mirror
         if sign is not None:
             flip = torch.rand(len(members), generator=state.generator) < 0.5
@@ -146,34 +187,50 @@ class Training(Learner):
                 choose = flip.to(x.device).view(-1, *[1] * (x.ndim - 1))
                 return torch.where(choose, sign * x.flip(-1).roll(1, -1), x)
 
-            batch = batch._replace(fields=mirrored(batch.fields), base=mirrored(batch.base))
-            targets = mirrored(targets)
+            moves.append(mirrored)
         if learning.codec.encoding.square:
-            turn = turned(state.generator)
-            batch = batch._replace(fields=turn(batch.fields), base=turn(batch.base))
-            targets = turn(targets)
+            moves.append(turned(state.generator))
+        for move in moves:
+            encoded = encoded._replace(fields=move(encoded.fields), base=move(encoded.base))
+            rows = [move(row) for row in rows]
+        seen = encoded.fields
         if self.operator.noise:
-            disturbance = torch.randn(batch.fields.shape, generator=state.generator).to(batch.fields)
-            batch = batch._replace(fields=batch.fields + self.operator.noise * disturbance)
-        return batch, targets
+            disturbance = torch.randn(seen.shape, generator=state.generator).to(seen)
+            seen = seen + self.operator.noise * disturbance
+        return Batch(encoded, seen, learning.norms[members], rows[0], None if pieces is None else rows[1])
+
+    def _next_renewal(self, renewed: int) -> int:
+        """The step at which pieces are taken anew: often as long as the network changes fast."""
+        return 0 if renewed < 0 else renewed + min(self.operator.renewal, EARLY + renewed // 4)
+
+    def _renew(self, state: TrainingState) -> None:
+        """Pieces of the integrator from the network's own trajectories, for all training members."""
+        learning, physics = state.learning, state.learning.physics
+        offset = int(torch.randint(physics.horizon, (), generator=state.generator)) + 1
+        rows = []
+        with torch.no_grad():
+            for first in range(0, len(learning.targets), MARCHED):
+                part = learning.train[first : first + MARCHED]
+                output = learning.codec.output(state.network(part.fields, part.numbers), part)
+                rows.append(physics.pieces(_trajectories(output, part), offset))
+        state.pieces, state.renewed = torch.cat(rows), state.step
 
     # -- what the driver asks ------------------------------------------------------------------------
 
     def merit(self, state: TrainingState) -> float:
-        """Mean relative L2 error over the validation members; where labels are not used, their step loss."""
+        """Mean relative L2 error over the validation members; where labels are not used, their residual."""
         learning = state.learning
         if not self.operator.labels:
             with torch.no_grad():
-                own = learning.validation
+                own = learning.validation[:HELD_OUT]
                 output = learning.codec.output(state.network(own.fields, own.numbers), own)
-                whole = torch.cat([own.base[:, None], output], dim=1)
-                return float(learning.physics(whole, torch.Generator().manual_seed(0)).mean())
+                return float(_missed(learning, output, own).mean())
         predicted = predict(state.network, learning.codec, learning.validation)
         return float(relative_errors(predicted, learning.truth).mean())
 
     @property
     def measure(self) -> str:  # type: ignore[override]
-        return "validation_relative_l2" if self.operator.labels else "validation_step_loss"
+        return "validation_relative_l2" if self.operator.labels else "validation_residual"
 
     def card(self, task: Task, state: TrainingState, options: Mapping[str, Any]) -> Card[Encoding]:
         """What is known of the operator before it is tested."""
@@ -187,6 +244,20 @@ class Training(Learner):
             ranges(task.train),
             data=task.data(),
         )
+
+
+def _missed(learning: Learning, output: Tensor, encoded: Encoded, pieces: Tensor | None = None) -> Tensor:
+    """By how much the equations are missed, (n,); without ``pieces`` against those of the output itself."""
+    if isinstance(learning.physics, EllipticLoss):
+        return learning.physics(output, learning.codec.fields(encoded))
+    assert learning.physics is not None
+    whole = _trajectories(output, encoded)
+    return learning.physics(whole) if pieces is None else learning.physics.against(whole, pieces)
+
+
+def _trajectories(output: Tensor, encoded: Encoded) -> Tensor:
+    """Solutions of an evolution at all times, the initial one included."""
+    return torch.cat([encoded.base[:, None], output], dim=1)
 
 
 def predict(network: nn.Module, codec: Codec, encoded: Encoded) -> Tensor:
@@ -208,8 +279,8 @@ def _norms(data: Dataset, codec: Codec) -> Tensor:
     return norms
 
 
-def _encoding(task: Task, labels: bool) -> Any:
-    """Shape and statistics; those of solutions only where they may be used.
+def _shape(task: Task) -> Encoding:
+    """The shape of the task, without statistics.
 
     Raises:
         TrainingDataError: family and data do not fit each other.
@@ -231,7 +302,7 @@ def _encoding(task: Task, labels: bool) -> Any:
             )
     if task.train.grid != task.validation.grid:
         raise TrainingDataError(who, "one grid", f"{task.train.grid} and {task.validation.grid}", "Resample.")
-    return fitted(shape, task.train, labels)
+    return shape
 
 
 __all__ = ["Training", "predict", "relative_errors"]

@@ -94,18 +94,25 @@ class SpectralLayer(nn.Module):
         )
 
     def forward(self, values: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """(batch, channels, *grid) to the same; times ``scale`` plus ``shift``, both (batch, channels)."""
+        """(batch, channels, *grid) to the same; times ``scale`` plus ``shift``, both (batch, channels).
+
+        Under autocast W v alone has the lower precision: waves want more than three digits.
+        """
         batch, grid = values.shape[0], values.shape[2:]
-        coefficients = plane_waves(analyse(values, self.kinds, self.modes), len(grid))
-        coefficients = self.multiply(coefficients)
+        with torch.autocast(values.device.type, enabled=False):
+            own = values.to(self.skip.dtype)
+            coefficients = plane_waves(analyse(own, self.kinds, self.modes), len(grid))
+            coefficients = self.multiply(coefficients)
         # Bias, scale and shift act on weights and on few coefficients, not on values: no pass over the grid.
         skip = self.skip.expand(batch, -1, -1)
         if scale is not None and shift is not None:
             skip = skip * scale[:, :, None]
             mean, rest = torch.split(coefficients * scale, [1, coefficients.shape[0] - 1])
             coefficients = torch.cat([mean + shift, rest])
-        local = torch.bmm(skip, values.flatten(2)).view_as(values)
-        return synthesise(axis_products(coefficients, self.sizes), self.kinds, grid, self.taper, plus=local)
+        local = torch.bmm(skip, values.flatten(2)).view_as(values).to(coefficients.dtype)
+        with torch.autocast(values.device.type, enabled=False):
+            products = axis_products(coefficients, self.sizes)
+            return synthesise(products, self.kinds, grid, self.taper, plus=local)
 
     def multiply(self, coefficients: Tensor) -> Tensor:
         """All plane waves times their matrices, (m_1 ⋯ m_d, batch, channels) to the same; plus the bias."""
