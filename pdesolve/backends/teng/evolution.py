@@ -37,10 +37,10 @@ class Evolution:
     algebraic: tuple[bool, ...]
     starts: tuple[sp.Expr, ...]
 
-    def lead(self, forms: Sequence[sp.Expr] | None = None) -> list[sp.Expr]:
-        """f of the unknowns that have one."""
-        pairs = zip(self.forms if forms is None else forms, self.algebraic, strict=True)
-        return [form for form, is_algebraic in pairs if not is_algebraic]
+    @property
+    def differential(self) -> list[int]:
+        """Positions of the unknowns that have an f."""
+        return [k for k, is_algebraic in enumerate(self.algebraic) if not is_algebraic]
 
 
 def as_evolution(problem: Problem) -> Evolution:

@@ -38,7 +38,8 @@ def initial_rates(evolution: Evolution) -> list[Data] | None:
     values = _values(evolution)
     if not all(isinstance(value, sp.Expr) for value in values.values()):
         return None
-    return [_function(evolution.problem, rate.subs(values).doit()) for rate in evolution.lead()]
+    rates = [evolution.forms[k] for k in evolution.differential]
+    return [_function(evolution.problem, rate.subs(values).doit()) for rate in rates]
 
 
 def _values(evolution: Evolution) -> dict[sp.Expr, Any]:
@@ -58,8 +59,8 @@ def _function(problem: Problem, data: Any) -> Data:
 def with_companions(evolution: Evolution) -> Problem:
     """The problem with one more unknown for each that has a rate, of which nothing is asked."""
     problem = evolution.problem
-    led = evolution.lead(problem.unknowns)
-    companions = {u: unknown(f"{u.func.__name__}_rate", *problem.coordinates) for u in led}
+    differential = [problem.unknowns[k] for k in evolution.differential]
+    companions = {u: unknown(f"{u.func.__name__}_rate", *problem.coordinates) for u in differential}
     t = problem.coordinates[-1]
     equations = {f"companion of {u.func.__name__}": c.diff(t) for u, c in companions.items()}
     conditions = [Initial(c, sp.Integer(0)) for c in companions.values()]

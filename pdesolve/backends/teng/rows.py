@@ -107,7 +107,7 @@ class Rows:
             torch.tensor(scales, dtype=torch.float64)
             for scales in (lines.scales, lines.stage_scales, lines.fit_scales)
         )
-        self._led = torch.tensor([not a for a in lines.algebraic], dtype=torch.float64)[:, None]
+        self._differential = torch.tensor([not a for a in lines.algebraic], dtype=torch.float64)[:, None]
         by_name = dict(zip((u.func.__name__ for u in problem.unknowns), lines.scales, strict=True))
         self._condition_scales = [
             by_name[t.condition.unknown.func.__name__] * (START_SCALE if t in (at_start or []) else 1.0)
@@ -128,15 +128,15 @@ class Rows:
 
     def rate(self, theta: Tensor, time: float) -> Tensor:
         """f of the unknowns at the nodes, zero of algebraic ones, (unknowns, n)."""
-        return self._led * self._parts.values(theta, self._batch(self._parts, time))[0][self.count :]
+        return self._differential * self._parts.values(theta, self._batch(self._parts, time))[0][self.count :]
 
     def slopes(self, parts: Parts) -> Tensor:
         """f of a field, zero of algebraic unknowns, (unknowns, n)."""
-        return self._led * parts.rates
+        return self._differential * parts.rates
 
-    def joined(self, led: Tensor, others: Tensor) -> Tensor:
-        """``led`` where unknowns have an f, ``others`` where they are algebraic; (unknowns, n)."""
-        return torch.where(self._led > 0, led, others)
+    def joined(self, differential: Tensor, algebraic: Tensor) -> Tensor:
+        """One where unknowns have an f, the other where they are algebraic; (unknowns, n)."""
+        return torch.where(self._differential > 0, differential, algebraic)
 
     def on_plane(self, theta: Tensor, move: Tensor, time: float) -> Parts:
         """The field a ``move`` along the tangent plane at θ."""
@@ -189,8 +189,8 @@ class Rows:
         n = len(self.nodes.points)
         inputs = torch.zeros(self.count, n, dtype=torch.float64) if target is None else target
         if residual is self._stage:  # c and the target, line by line
-            led = inputs[self._led[:, 0] > 0]
-            inputs = torch.stack([torch.full_like(led, c), led], dim=1).reshape(-1, n)
+            targets = inputs[self._differential[:, 0] > 0]
+            inputs = torch.stack([torch.full_like(targets, c), targets], dim=1).reshape(-1, n)
         return (batch[0]._replace(inputs=inputs), *batch[1:])
 
     def _points_on(self, term: Term) -> Array:

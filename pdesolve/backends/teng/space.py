@@ -84,7 +84,7 @@ class Space:
 
     def heads(self, with_rates: bool) -> int:
         """Outputs of the network: unknowns, and companions of those that have a rate."""
-        return self.outputs + (self.outputs - len(self.algebraic) if with_rates else 0)
+        return self.outputs + (len(self.evolution.differential) if with_rates else 0)
 
     @property
     def _most(self) -> int:
@@ -156,24 +156,19 @@ class Space:
         scales = _scales(values[: self.outputs], nodes)
         forms, algebraic = list(forms or evolution.forms), list(evolution.algebraic)
         fitted = list(evolution.starts if at_start else self.problem.unknowns)
-        stage_scales, fit_scales = (
-            [
-                self._scale_of(form, max(scales)) if is_algebraic and form != u else scale
-                for form, u, scale, is_algebraic in zip(
-                    held, self.problem.unknowns, scales, algebraic, strict=True
-                )
-            ]
-            for held in (forms, fitted)
-        )
-        if at_start:
-            fit_scales = [START_SCALE * s if a else s for s, a in zip(fit_scales, algebraic, strict=True)]
+        stage_scales, fit_scales = list(scales), list(scales)
+        for k, is_algebraic in enumerate(algebraic):
+            if is_algebraic:
+                stage_scales[k] = self._scale_of(forms[k], max(scales))
+                if at_start:
+                    fit_scales[k] = START_SCALE * self._scale_of(fitted[k], max(scales))
         declared = self.problem
         if with_rates:
             declared = with_companions(evolution)
             of_rates = [DATA_WEIGHT / RATE_WEIGHT * s for s in _scales(values[self.outputs :], nodes)]
-            companions = declared.unknowns[self.outputs :]
-            forms, fitted = [*forms, *evolution.lead()], [*fitted, *companions]
-            algebraic += [False] * len(companions)
+            forms += [forms[k] for k in evolution.differential]
+            fitted += declared.unknowns[self.outputs :]
+            algebraic += [False] * len(of_rates)
             scales, stage_scales, fit_scales = (s + of_rates for s in (scales, stage_scales, fit_scales))
         lines = Lines(forms, algebraic, fitted, scales, stage_scales, fit_scales)
         return Rows(declared, lines, model, nodes, start_conditions(evolution) if at_start else None)

@@ -113,10 +113,9 @@ class Splitting:
         found = self._space.residual().derivatives(
             theta, torch.as_tensor(np.column_stack([self._inside(feet), at[:, -1]])), self._unknowns
         )
-        along, rest = torch.stack(list(found)), torch.zeros_like(torch.stack(list(found)))
-        led = [i for i, is_algebraic in enumerate(self._space.evolution.algebraic) if not is_algebraic]
-        rest[led] = values[self._axes :]
-        return along + step * rest
+        carried = torch.stack(list(found))
+        carried[self._space.evolution.differential] += step * values[self._axes :]
+        return carried
 
     @cached_property
     def _unknowns(self) -> tuple[tuple[int, tuple[int, ...]], ...]:

@@ -107,10 +107,11 @@ class TENG(Backend):
         rtol: relative L2 error that all steps together may add; the first fit aims at a tenth of it.
         width, depth, activation, harmonics: the network, tanh layers on features of space; periodic axes come
             in through ``harmonics`` waves, exactly.
-        points: points along an axis; None takes what the spectrum of the solution asks for, as it evolves. On
-            shapes and meshes: points in all, 2,000 by default.
+        points: points along an axis, of one period; None takes what the spectrum of the solution asks for, as
+            it evolves. On shapes and meshes: points in all, 2,000 by default.
         cut_off: share of the Jacobian's norm below which singular values are damped away.
-        symmetry: take on the reflections that leave the problem as it is (`pdesolve.residual.symmetry`).
+        symmetry: take on the reflections that leave the problem as it is, and solve on one period of what
+            repeats itself along a periodic axis (`pdesolve.residual.symmetry`).
         published: None, or a form as its authors gave it, with ``dt`` and an explicit ``scheme``: "teng",
             "tdvp", "rsng" or "obti"; "insr" with ``scheme="midpoint"``, which splits incompressible flow into
             advection and projection (`pdesolve.backends.teng.published`). ``points`` must resolve the whole
@@ -333,8 +334,8 @@ class TENG(Backend):
     def _restart(self, state: TENGState, values: Tensor) -> None:
         """The network is given up for a new one, of the same state and rates."""
         rates = state.rows.rate(state.theta, state.times[-1])
-        led = [not is_algebraic for is_algebraic in state.space.evolution.algebraic]
-        state.goal, state.with_rates = torch.cat([values, rates[led]]), state.space.has_rates
+        state.goal = torch.cat([values, rates[state.space.evolution.differential]])
+        state.with_rates = state.space.has_rates
         state.rows = state.space.rows(state.counts, state.with_rates)
         state.draft = state.rows.fit.start()
 
