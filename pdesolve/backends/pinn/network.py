@@ -22,10 +22,9 @@ def pinn_network(
     periodic: tuple[int, ...],
     symmetries: dict[int, Parity],
     generator: torch.Generator,
-    copies: int,
+    outputs: int,
 ) -> nn.Module:
-    """A network for one of equally many unknowns' copies: named, or the user's own."""
-    outputs = len(problem.unknowns) // copies
+    """A network of so many outputs: named, or the user's own."""
     if callable(backend.network):
         return _own_network(backend, len(problem.coordinates), outputs, generator)
     options: dict[str, Any] = {

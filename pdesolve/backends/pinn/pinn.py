@@ -9,12 +9,11 @@ with collocation points redrawn by their residual, on the whole of time or slab 
 from __future__ import annotations
 
 import copy
-import importlib.util
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -23,15 +22,15 @@ from torch import Tensor, nn
 from ...declare import Problem
 from ...declare.conditions import Observations
 from ...declare.domain import Array
-from ...optimize import SOAP, Adam, Optimizer
+from ...optimize import Adam, Optimizer
 from ...optimize.first_order import FirstOrder
-from ...residual.activations import ACTIVATIONS
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
-from ...residual.networks.maker import LINEAR, NETWORKS
+from ...residual.networks.maker import LINEAR
 from ...residual.networks.parallel import parallel
 from ...residual.objective import NoObjective, ResidualObjective, mean_squares
+from ...residual.outputs import OutputMap, stream_function_map
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...residual.symmetry import Parity, in_words, parities
@@ -39,11 +38,12 @@ from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.history import History
 from ...solution.status import Status
-from ..base import Backend, BackendOptionError, Capabilities, Context, Progress
-from ..slabs import Carried, SlabField, Slabs, during, edges, is_slabs, reasons_against
+from ..base import Backend, Capabilities, Context, Progress
+from ..slabs import Carried, SlabField, Slabs, during, edges, reasons_against
 from . import doctor
 from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
+from .checks import check_options
 from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
 from .field import NetworkField
 from .formulation import Formulation, FormulationError
@@ -111,6 +111,8 @@ class PINN(Backend):
         balance: None, or "gradient-norm" or "ntk" for gradient methods: weights of all terms, from
             ``condition_weight`` on, are balanced every 1000 steps; see `pdesolve.backends.pinn.balance`.
         exact_conditions: False turns every condition but periodicity into rows.
+        stream_function: in plane flow u = ψ_y and v = -ψ_x of a channel ψ: continuity holds exactly, the
+            conditions of u and v become rows.
         compile: True, False, or "auto": where the budget repays it.
 
     Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results``. For smooth fields two or
@@ -139,6 +141,7 @@ class PINN(Backend):
     condition_weight: float = 100.0
     balance: Balance | None = None
     exact_conditions: bool = True
+    stream_function: bool = False
     compile: bool | Literal["auto"] = "auto"
 
     name: ClassVar[str] = "pinn"
@@ -161,40 +164,9 @@ class PINN(Backend):
     )
 
     def __post_init__(self) -> None:
-        self.require_count("width", "depth", "harmonics", "points_boundary")
-        if self.points is not None:
-            self.require_count("points")
-        if self.adam_steps is not None:
-            self.require_count("adam_steps", least=0)
-        self.require_positive("learning_rate", "condition_weight")
-        self.require("activation", self.activation in ACTIVATIONS, f"one of {', '.join(ACTIVATIONS)}")
-        known = ("auto", *OPTIMIZERS)
-        holds = isinstance(self.optimizer, Optimizer) or self.optimizer in known
-        self.require("optimizer", holds, f"one of {', '.join(known)}, or an Optimizer")
-        wants_soap = self.optimizer == "soap" or isinstance(self.optimizer, SOAP)
-        if wants_soap and importlib.util.find_spec("pytorch_optimizer") is None:
-            raise BackendOptionError(
-                "PINN(optimizer=)",
-                "the package pytorch-optimizer for 'soap'",
-                "an environment without it",
-                "pip install 'pdesolve[soap]'.",
-            )
-        holds = self.sampler is None or isinstance(self.sampler, Sampler) or self.sampler in SAMPLERS
-        self.require("sampler", holds, f"one of {', '.join(SAMPLERS)}, a Sampler, or None")
-        self.require("symmetry", isinstance(self.symmetry, bool), "True or False")
-        self.require("balance", self.balance in (None, *get_args(Balance)), "None, 'gradient-norm' or 'ntk'")
-        self.require("compile", self.compile in (True, False, "auto"), "True, False or 'auto'")
         if isinstance(self.slabs, list | np.ndarray):
             object.__setattr__(self, "slabs", tuple(self.slabs))
-        expected = "a whole number of at least 1, increasing times at which slabs meet, or 'auto'"
-        self.require("slabs", is_slabs(self.slabs), expected)
-        self.require("frame", self.frame in ("eulerian", "lagrangian"), "'eulerian' or 'lagrangian'")
-        holds = self.subdomains is None or isinstance(self.subdomains, Subdomains)
-        self.require("subdomains", holds, "Subdomains or None")
-        holds = self.subdomains is None or self.frame == "eulerian"
-        self.require("frame", holds, "'eulerian' where subdomains are given")
-        holds = callable(self.network) or self.network in NETWORKS
-        self.require("network", holds, f"one of {', '.join(NETWORKS)}, or a maker of modules")
+        check_options(self)
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -209,6 +181,8 @@ class PINN(Backend):
                 term.function("torch")
         except LoweringError as error:
             return [str(error)]
+        if self.stream_function and stream_function_map(problem) is None:
+            return ["stream_function=True is for plane flow: no equation u_x + v_y = 0, or a mean flow"]
         reasons = [
             f"{unknown.func.__name__} is periodic in {problem.coordinates[axis]} but other unknowns are not: "
             "add Periodic(...) for them, too"
@@ -377,7 +351,13 @@ class PINN(Backend):
 
     def _symmetries(self, problem: Problem) -> dict[int, Parity]:
         """Parities that the network takes on."""
-        return parities(problem) if self.symmetry and not callable(self.network) else {}
+        if not self.symmetry or self.stream_function or callable(self.network):
+            return {}
+        return parities(problem)
+
+    def _outputs(self, problem: Problem) -> OutputMap | None:
+        """How unknowns come from the network's channels; None: each is one."""
+        return stream_function_map(problem) if self.stream_function else None
 
     def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
         ends = edges(problem, self.slabs)
@@ -390,13 +370,15 @@ class PINN(Backend):
         generator = context.generator(0)
         copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
         symmetries = self._symmetries(problem)  # of the whole: the state carried is not a term of the part
+        outputs = self._outputs(part)
+        channels = len(part.unknowns) // copies if outputs is None else outputs.channels
         bodies = [
-            pinn_network(self, part, ansatz.periodic, symmetries, generator, copies) for _ in range(copies)
+            pinn_network(self, part, ansatz.periodic, symmetries, generator, channels) for _ in range(copies)
         ]
         network = bodies[0] if copies == 1 else parallel(bodies)
         residual = Residual(
             program,
-            Model(program, network, ansatz),
+            Model(program, network, ansatz, outputs),
             background=background,
             dtype=getattr(torch, context.dtype),
             device=context.device,
