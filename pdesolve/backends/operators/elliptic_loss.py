@@ -7,9 +7,9 @@ sine transforms invert. u - ū is the residual in the units of u, and where coef
 error against the discrete solution. The residual itself weighs an error of wavenumber k by k²: a network
 would follow the roughest errors and not see the smooth ones, which are those that count.
 
-For two phases of contrast 4 on 32 x 32 nodes the error after 40 s of training, on members of another seed
-than those of the benchmark, was 3.1 % so, with two iterations; 4.8 % with the preconditioned residual in
-place of u - ū and its full gradient, 3.9 % with its energy norm, and 2.6 % with labels.
+Chosen in one trial with two iterations, two phases of contrast 4 on 32 x 32 nodes, on members of another seed
+than those of the benchmark: the error was least so, larger with the energy norm of the residual and larger
+still with its preconditioned norm and full gradient; a fifth above that with labels.
 
 Li et al., arXiv 2111.03794, section 3, for operators that are trained on residuals.
 """
