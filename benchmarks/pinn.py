@@ -121,12 +121,11 @@ CASES: dict[str, Case] = {
     "cavity-100": Case("lid-driven-cavity", 150, 1e-3, {**CAVITY}, {"Re": 100, "lid": "regularised"}),
     "cavity-400": Case("lid-driven-cavity", 150, 5e-3, {**CAVITY}, {"Re": 400, "lid": "regularised"}),
     # Asked in 300 s. The three samplers share network, optimiser and time. With tanh the networks do not hold
-    # the peaks, which are products of Gaussians. Uniform points stay so far behind that one seed is enough.
+    # the peaks, which are products of Gaussians. Each redraws its points as often as suits it: with uniform
+    # ones at every step, the default of that sampler, errors stayed above 1 on two peaks.
     **{
-        f"{problem}-{sampler}": Case(
-            problem, budget, 1e-4, {**PEAK, "sampler": chosen}, seeds=(0,) if sampler == "uniform" else SEEDS
-        )
-        for problem, budget in (("poisson-peak", 80), ("poisson-two-peaks", 120))
+        f"{problem}-{sampler}": Case(problem, budget, 1e-4, {**PEAK, "sampler": chosen})
+        for problem, budget in (("poisson-peak", 60), ("poisson-two-peaks", 120))
         for sampler, chosen in {
             "rad": RAD(every=10, pool=10, power=2.0),
             "aas": AAS(every=20),
@@ -143,7 +142,6 @@ CASES: dict[str, Case] = {
             {**TEN, "sampler": chosen},
             points=at_the_peak,
             asked_there=1e-2,
-            seeds=(0,) if sampler == "uniform" else SEEDS,
         )
         for sampler, chosen in {
             "das": DAS(every=10),
