@@ -24,7 +24,7 @@ import numpy as np
 
 import pdesolve as pde
 from pdesolve.backends.pinn import PINN
-from pdesolve.backends.pinn.samplers import AAS, DAS, RAD, Causal
+from pdesolve.backends.pinn.samplers import AAS, DAS, RAD, Causal, Uniform
 from pdesolve.benchmarks.records import Record, run_cases
 from pdesolve.checkpoint import plain
 from pdesolve.declare.domain import Array
@@ -70,8 +70,9 @@ WAVES = {"network": "waves", "sampler": "fixed", "compile": False}
 CONVECTION = {"slabs": 5, **WAVES, "width": 120, "harmonics": 2, "points": 500, **spread(8.0)}
 
 CAVITY = {"depth": 3, "width": 20}
-PEAK = {"depth": 3, "activation": "gaussian", "points": 3000, "compile": False}
-TEN = {"depth": 2, "exact_conditions": False, "points_boundary": 50}
+SEPARABLE = {"network": "separable", "network_options": {"rank": 4}, "compile": False}
+PEAK = {**SEPARABLE, "width": 10, "depth": 2, "points": 3000}
+TEN = {**SEPARABLE, "width": 8, "depth": 1, "exact_conditions": False, "points": 2000, "points_boundary": 50}
 ONE: dict[str, Any] = {"dtype": "float32", "seeds": (0,)}
 ADAM = {"optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000), "exact_conditions": False}
 R3_NET = {**ADAM, "width": 50, "points": 1000, "points_boundary": 512}
@@ -116,22 +117,37 @@ CASES: dict[str, Case] = {
     "taylor-green": Case(
         "taylor-green", 120, 1e-6, {**WAVES, "width": 400, "harmonics": 3, "points": 1500, **spread(3.0)}
     ),
-    "cavity-100": Case("lid-driven-cavity", 300, 1e-3, {**CAVITY}, {"Re": 100, "lid": "regularised"}),
-    "cavity-400": Case("lid-driven-cavity", 900, 5e-3, {**CAVITY}, {"Re": 400, "lid": "regularised"}),
+    # Asked in 300 and 900 s. Beyond half of this budget the error hardly changes.
+    "cavity-100": Case("lid-driven-cavity", 150, 1e-3, {**CAVITY}, {"Re": 100, "lid": "regularised"}),
+    "cavity-400": Case("lid-driven-cavity", 150, 5e-3, {**CAVITY}, {"Re": 400, "lid": "regularised"}),
+    # Asked in 300 s. The three samplers share network, optimiser and time. With tanh the networks do not hold
+    # the peaks, which are products of Gaussians. Each redraws its points as often as suits it: with uniform
+    # ones at every step, the default of that sampler, errors stayed above 1 on two peaks.
     **{
-        f"{problem}-{sampler}": Case(problem, 300, 1e-4, {**PEAK, "sampler": chosen})
-        for problem in ("poisson-peak", "poisson-two-peaks")
+        f"{problem}-{sampler}": Case(problem, budget, 1e-4, {**PEAK, "sampler": chosen})
+        for problem, budget in (("poisson-peak", 60), ("poisson-two-peaks", 120))
         for sampler, chosen in {
             "rad": RAD(every=10, pool=10, power=2.0),
-            "aas": AAS(every=10),
-            "uniform": "uniform",
+            "aas": AAS(every=20),
+            "uniform": Uniform(every=10),
         }.items()
     },
+    # Asked in 600 s. ``relative_l2`` is that at the 1,024 points of the default grid, all (±½, …, ±½), where
+    # u = 1e-11: it says nothing. ``relative_l2_there`` is what counts.
     **{
         f"poisson-10d-{sampler}": Case(
-            "poisson-10d", 600, 1e-2, {**TEN, "sampler": chosen}, {}, at_the_peak, 1e-2
+            "poisson-10d",
+            80,
+            1e-2,
+            {**TEN, "sampler": chosen},
+            points=at_the_peak,
+            asked_there=1e-2,
         )
-        for sampler, chosen in {"das": DAS(every=10), "aas": AAS(every=10), "uniform": "uniform"}.items()
+        for sampler, chosen in {
+            "das": DAS(every=10),
+            "aas": AAS(every=10),
+            "uniform": Uniform(every=10),
+        }.items()
     },
     # Differs from Daw et al.: periodic by features instead of by a loss, and 30 minutes for 300,000 steps.
     "faithful-r3": Case("convection", 1800, 0.03, {**R3_NET, "sampler": "r3"}, {}, **ONE),

@@ -11,6 +11,7 @@ from pdesolve.backends.pinn import PINN
 from pdesolve.driver import UnsupportedProblemError
 from pdesolve.residual.jets import JetSpace, autodiff_jet, network_jet
 from pdesolve.residual.networks import LINEAR, make_network
+from pdesolve.residual.networks.features import Mirrored
 from pdesolve.residual.networks.maker import NETWORKS
 from pdesolve.residual.symmetry import one_period, parities
 
@@ -125,11 +126,13 @@ def test_two_axes_and_what_has_no_symmetry_here():
     assert parities(poisson(pde.Disk((x, y), (0, 0), 1))) == {}
 
 
+@pytest.mark.parametrize("periodic", [(), (0,)])
 @pytest.mark.parametrize("parity", [1, -1])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_take_parities_on_with_their_derivatives(name, parity):
+def test_networks_take_parities_on_with_their_derivatives(name, parity, periodic):
     options = {"width": 9, **({"spread": 2.0} if name in LINEAR else {})}
-    made = make_network(name, LINE, 1, torch.Generator().manual_seed(0), parities={0: parity}, **options)
+    options |= {"periodic": periodic, "parities": {0: parity}}
+    made = make_network(name, LINE, 1, torch.Generator().manual_seed(0), **options)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(1))
@@ -208,3 +211,15 @@ def test_the_shortest_period_is_found_from_the_symbols():
     assert lengths(sp.sin(x) * sp.sin(3 * y)) == [1, 3]
     assert lengths(sp.sin(4 * x), source=sp.cos(2 * x) * t) == [2, 8]  # constant in y: any period
     assert lengths(sp.sin(4 * x), source=sp.cos(x)) == [1, 8]
+
+
+def test_what_is_even_on_a_circle_is_evaluated_once():
+    def kinds(parity):
+        made = make_network(
+            "mlp", LINE, 1, torch.Generator().manual_seed(0), periodic=(0,), harmonics=2, parities={0: parity}
+        )
+        return {type(module) for module in made.modules()}, made
+
+    even, made = kinds(1)
+    assert Mirrored not in even and Mirrored in kinds(-1)[0]
+    assert made[1].in_features == 3  # time and two cosines

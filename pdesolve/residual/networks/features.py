@@ -99,6 +99,25 @@ def box_features(domain: Domain, periodic: Sequence[int] = (), harmonics: int = 
     )
 
 
+def even_features(features: Features, domain: Domain, axes: Sequence[int]) -> Features:
+    """`box_features` that are even along periodic ``axes``: there cos(w (x - m)), m the middle, alone.
+
+    Every function of them is even, at the cost of one evaluation where `Mirrored` has two.
+    """
+    plain, waves = features.scale.shape[0], features.waves
+    rows = list(torch.eye(features.width, dtype=torch.float64)[:plain])
+    for j, wave in enumerate(waves):
+        cosine, sine = torch.eye(features.width, dtype=torch.float64)[[plain + j, plain + len(waves) + j]]
+        axis = int(wave.abs().argmax())
+        if axis in axes:
+            phase = float(wave[axis]) * float(domain.bounds[axis].mean())
+            rows.append(math.cos(phase) * cosine + math.sin(phase) * sine)
+        else:
+            rows += [cosine, sine]
+    chosen = torch.stack(rows)
+    return Features(chosen, chosen.new_zeros(len(chosen)), chosen.new_zeros(0, features.width), features)
+
+
 def space_features(domain: Domain, periodic: Sequence[int] = (), harmonics: int = 1) -> Features:
     """`box_features` of points (n, d) that do not look at time, the last of the coordinates."""
     every = box_features(domain, periodic, harmonics)

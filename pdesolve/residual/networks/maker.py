@@ -14,7 +14,7 @@ from ...declare import Domain
 from ...declare.domain import Array
 from ..activations import ACTIVATIONS
 from .error import NetworkError
-from .features import Features, Mirrored, axis_features, box_features, fourier_of
+from .features import Features, Mirrored, axis_features, box_features, even_features, fourier_of
 from .linear import zero_linear
 from .mlp import mlp
 from .modified_mlp import modified_mlp
@@ -63,7 +63,7 @@ def make_network(
         fourier: number of random Fourier features on top of these, or 0; ``sigma``: their spread, 1 for
             smooth fields, up to 10 for oscillating ones.
         parities: axes along which the network is even (1) or odd (-1): the sum or the difference of a
-            network and its mirror image.
+            network and its mirror image, or along periodic axes cosines alone where it is even.
         options: those of the network, such as ``width`` and ``activation``.
 
     Raises:
@@ -100,7 +100,12 @@ def make_network(
             plain, outputs, generator, periodic=periodic, parities=parities, harmonics=harmonics, **options
         )
     else:
-        made = maker(embed(box_features(domain, periodic, harmonics)), outputs, generator, **options)
+        features = box_features(domain, periodic, harmonics)
+        even = [axis for axis, parity in (parities or {}).items() if parity == 1 and axis in periodic]
+        if even:
+            features = even_features(features, domain, even)
+            parities = {axis: parity for axis, parity in (parities or {}).items() if axis not in even}
+        made = maker(embed(features), outputs, generator, **options)
     if not parities:
         return made
     if name not in LINEAR:
