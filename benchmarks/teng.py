@@ -200,7 +200,7 @@ CASES = {
         on_torus("burgers-2d", 0.5),
         3.9e-6,
         0.0,
-        {**HEUN, **RELEASED, **WIDE},
+        {**HEUN, "points": 48, "rtol": 1e-6},
         (1,),
         diffused(0.01, lambda modes: -on_grid(modes) * on_grid(1j * (KX + KY) * modes)),
     ),
