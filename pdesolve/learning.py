@@ -50,7 +50,8 @@ def run_training(
     """
     device = own_device(device, distributed)
     check_arguments(who, budget, steps, None, seed, device, dtype, checkpoint_every, method)
-    if patience is not None and (not isinstance(patience, int) or patience < 1):
+    is_count = isinstance(patience, int) and not isinstance(patience, bool) and patience >= 1
+    if patience is not None and not is_count:
         raise RunOptionError(
             f"{who}(patience=)", "a whole number of at least 1", repr(patience), "Change it."
         )

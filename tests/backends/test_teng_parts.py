@@ -121,6 +121,32 @@ def test_the_pressure_at_the_start_follows_from_continuity_and_the_walls():
     assert sp.simplify(found.starts[2].subs(exact).doit()) == 0
 
 
+def test_what_is_not_determined_at_the_start_or_cannot_be_imposed_is_refused():
+    problem, _ = slip_walls()
+    y = problem.coordinates[1]
+    a, b, _ = problem.unknowns
+    disk = pde.Disk((x, y), (1, 1), 1) * pde.Time(t, 0, 1)
+    gauge = next(c for c in problem.conditions if isinstance(c, pde.Value))
+    walls = [pde.Dirichlet(a, 0), pde.Dirichlet(b, 0), pde.Value(gauge.unknown, 0, at={x: 1, y: 1})]
+    starts = [pde.Initial(a, 0), pde.Initial(b, 0)]
+    assert (
+        "boxes alone"
+        in reasons(problem.replace(domain=disk, conditions=[*starts, *walls], reference=None))[0]
+    )
+    given = [pde.Dirichlet(a, lambda points: 0 * points[:, 0]), pde.Dirichlet(b, 0), gauge]
+    assert "not as a function" in reasons(problem.replace(conditions=[*starts, *given], reference=None))[0]
+    pinned = periodic(u.diff(t) - u.diff(x, 2), u=sin(x))
+    pinned = pinned.replace(conditions=[*pinned.conditions, pde.Value(u, 5, at={x: 1})])
+    assert "value of u at a point" in reasons(pinned)[0]
+
+
+def test_data_of_an_algebraic_unknown_say_nothing_of_rates():
+    conditions = [pde.Initial(u, 0), pde.Dirichlet(v, t)]
+    problem = pde.Problem("screened", [u.diff(t) + v, v - v.diff(x, 2) - u], line, conditions)
+    assert reasons(problem) == []
+    assert start_conditions(as_evolution(problem)) == []
+
+
 def test_a_flow_is_split_into_what_carries_what_else_acts_and_pressure():
     problem = pde.catalogue("taylor-green")
     u, v, p = problem.unknowns

@@ -112,10 +112,15 @@ class Training(Learner):
         shape = _shape(task)
         physics = self._physics(task, shape, context.device)
         encoding = fitted(shape, task.train, bool(self.operator.labels))
-        if isinstance(physics, EllipticLoss) and not self.operator.labels:
+        if isinstance(physics, EllipticLoss):
             codec = Codec(encoding, self.operator.dtype, context.device)
-            size = physics.scale(codec.fields(codec.of(task.train)))
-            encoding = replace(encoding, output_scale=((size,),))
+            try:
+                size, _ = (physics.scale(codec.fields(codec.of(d))) for d in (task.train, task.validation))
+            except ArithmeticError as error:  # of one member: its operator is not definite
+                who = f"training on {task.name!r}"
+                raise TrainingDataError(who, "definite equations", str(error), "Use physics=0.") from error
+            if not self.operator.labels:
+                encoding = replace(encoding, output_scale=((size,),))
         network = self.operator.network(encoding, task.train.grid, context.generator(1))
         network.to(context.device)
         codec = Codec(encoding, self.operator.dtype, context.device)

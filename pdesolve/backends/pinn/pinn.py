@@ -112,7 +112,8 @@ class PINN(Backend):
             ``condition_weight`` on, are balanced every 1000 steps; see `pdesolve.backends.pinn.balance`.
         exact_conditions: False turns every condition but periodicity into rows.
         stream_function: in plane flow u = ψ_y and v = -ψ_x of a channel ψ: continuity holds exactly, the
-            conditions of u and v become rows.
+            conditions of u and v become rows. Along periodic axes the flow keeps a mean of zero: not for
+            forces that have a mean.
         compile: True, False, or "auto": where the budget repays it.
 
     Good values: the defaults on Burgers (ν = 0.01/π), see ``benchmarks/results``. For smooth fields two or

@@ -38,6 +38,12 @@ class Evolution:
     starts: tuple[sp.Expr, ...]
 
     @property
+    def is_index_two(self) -> bool:
+        """Whether algebraic unknowns follow from the time derivative of a constraint."""
+        held = zip(self.algebraic, self.starts, self.forms, strict=True)
+        return any(is_algebraic and start != form for is_algebraic, start, form in held)
+
+    @property
     def differential(self) -> list[int]:
         """Positions of the unknowns that have an f."""
         return [k for k, is_algebraic in enumerate(self.algebraic) if not is_algebraic]
@@ -137,6 +143,8 @@ def start_conditions(evolution: Evolution) -> list[Term]:
         condition = term.condition
         if not isinstance(condition, Dirichlet) or not isinstance(condition.value, sp.Expr):
             continue
+        if evolution.algebraic[problem.unknowns.index(condition.unknown)]:
+            continue  # its form is a constraint, no rate
         normal = problem.domain.normal(term.region)
         if normal is None:
             continue
@@ -172,6 +180,27 @@ def reasons(problem: Problem) -> list[str]:
         found = as_evolution(problem)
     except NotAnEvolution as error:
         return [str(error)]
+    if not found.differential:
+        return ["no unknown has a time derivative"]
+    against = _against_conditions(found)
+    if against:
+        return [against]
     given = {c.unknown for c in found.problem.of_type(Initial)}
     names = zip(found.problem.unknown_names, found.problem.unknowns, found.algebraic, strict=True)
     return [f"{name} has no initial condition" for name, u, a in names if not a and u not in given]
+
+
+def _against_conditions(found: Evolution) -> str | None:
+    """Conditions that a step cannot impose, or that leave algebraic unknowns open at the start."""
+    problem, differential = found.problem, {found.problem.unknowns[k] for k in found.differential}
+    for value in problem.of_type(Value):
+        if value.unknown in differential:
+            return f"a step in time cannot impose a value of {value.unknown.func.__name__} at a point"
+    if found.is_index_two:
+        if not problem.domain.is_box:
+            return "what its constraints say at the start is known on boxes alone"
+        for wall in problem.of_type(Dirichlet):
+            if wall.unknown in differential and not isinstance(wall.value, sp.Expr):
+                name = wall.unknown.func.__name__
+                return f"its constraints ask for data of {name} as an expression, not as a function"
+    return None

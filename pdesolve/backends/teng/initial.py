@@ -34,12 +34,15 @@ def initial_data(evolution: Evolution) -> list[Data]:
 
 def initial_rates(evolution: Evolution) -> list[Data] | None:
     """f(u₀) of each unknown that has one, algebraic ones taken as zero; None where data are functions of
-    points, which symbols cannot differentiate."""
+    points, which symbols cannot differentiate, or where f is not defined at zero."""
     values = _values(evolution)
     if not all(isinstance(value, sp.Expr) for value in values.values()):
         return None
     rates = [evolution.forms[k] for k in evolution.differential]
-    return [_function(evolution.problem, rate.subs(values).doit()) for rate in rates]
+    found = [rate.subs(values).doit() for rate in rates]
+    if any(rate.has(sp.zoo, sp.nan, sp.oo, -sp.oo) for rate in found):
+        return None
+    return [_function(evolution.problem, rate) for rate in found]
 
 
 def _values(evolution: Evolution) -> dict[sp.Expr, Any]:

@@ -105,7 +105,7 @@ class Splitting:
         self.rows: Rows = space.rows(counts, forms=parts.forms)
 
     def carried(self, theta: Tensor, time: float, step: float) -> Tensor:
-        """u* at the nodes, (unknowns, n); of algebraic unknowns what they are now."""
+        """u* at the nodes, (unknowns, n); algebraic unknowns are carried along, too, and not looked at."""
         points = self.rows.nodes.points
         at = np.column_stack([points, np.full(len(points), time)])
         values = self._explicit.values(theta, self._explicit.batch([at]))[0]

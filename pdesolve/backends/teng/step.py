@@ -57,7 +57,7 @@ def stages(
     c = scheme.diagonal * step
     plane = TangentPlane(rows.jacobian(theta, time, c), cut_off)
     start = rows.state(theta, time) + carried
-    size = rows.size_of(start)
+    size = rows.size_of(start) or 1.0
     slopes = [rows.rate(theta, time)]
     move, worst = torch.zeros_like(theta), 0.0
     parts = rows.on_plane(theta, move, time)
