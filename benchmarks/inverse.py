@@ -134,7 +134,9 @@ def main() -> None:
     records = earlier(arguments.out)
     for name in arguments.only:
         key = f"{name}, noise estimated" if arguments.unstated else name
-        runs: list[Record] = []
+        before = records.get(key, {"budget": None, "runs": []})
+        kept = before["runs"] if before["budget"] == arguments.budget else []  # of other seeds
+        runs: list[Record] = [run for run in kept if run["seed"] not in arguments.seeds]
         for seed in arguments.seeds:
             runs.append(identify(name, seed, arguments.budget, not arguments.unstated))
             print(f"{key}: {json.dumps(runs[-1])}", flush=True)
