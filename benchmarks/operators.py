@@ -66,7 +66,7 @@ CASES = {
         "darcy-random", FNO(modes=24, width=32), 0.02, 900.0, members=600, tests=100, rtol=2e-2
     ),
     "burgers-pino": Case("burgers-random", FNO(width=48, labels=0.0, physics=1.0, substeps=2), 0.01, 900.0),
-    "burgers-pi-deeponet": Case("burgers-random", DeepONet(labels=0.0, physics=1.0, substeps=2), 0.05, 600.0),
+    "burgers-pi-deeponet": Case("burgers-random", DeepONet(labels=0.0, physics=1.0, substeps=2), 0.05, 240.0),
     "darcy-pino": Case(
         "darcy-random",
         FNO(modes=24, width=32, labels=0.0, physics=1.0),
