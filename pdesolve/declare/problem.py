@@ -53,6 +53,8 @@ class Term:
             and the normal's components on a curved part.
         points: the only points at which the term holds (observations), shape (n, d).
         fixed: coordinates (by index) that are pinned (a gauge at a point).
+        shift: along axes (by index): the residual is the expression at a point less that at the point moved
+            so (periodicity). The expression is then linear in the unknowns, without data.
         condition: the condition it was made from, or None for an equation.
     """
 
@@ -62,6 +64,7 @@ class Term:
     inputs: Mapping[sp.Symbol, Callable[[Array], Array]] = field(default_factory=dict)
     points: Array | None = None
     fixed: Mapping[int, float] = field(default_factory=dict)
+    shift: Mapping[int, float] = field(default_factory=dict)
     condition: Condition | None = None
 
     @property
@@ -238,7 +241,8 @@ class Problem:
     def terms(self) -> tuple[Term, ...]:
         """Equations, then conditions, each as a residual on its region.
 
-        Periodicity is not among them: a backend represents it exactly or does not support the problem.
+        Periodicity is not among them: a backend represents it exactly or does not support the problem. Where
+        it may be missed, `pdesolve.residual.periodicity` has it as terms.
         """
         terms = [
             Term(name, self.substitute(expression), INSIDE) for name, expression in self.equations.items()

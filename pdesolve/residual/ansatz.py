@@ -92,15 +92,15 @@ def common_periodic_axes(problem: Problem) -> tuple[int, ...]:
 
 
 def build_ansatz(
-    problem: Problem, exact: bool = True, carried: bool = False, at_start: bool = True
+    problem: Problem, exact: bool = True, carried: bool = False, at_start: bool = True, periodic: bool = True
 ) -> Ansatz:
     """Lift and factor of every unknown; with ``exact=False`` all but periodicity stays rows.
 
     ``carried``: the state at the start of time is no expression but a field that the model is added to, so
     that lift and factor vanish there. ``at_start=False``: the state there is left open, for methods that
-    step through time.
+    step through time. ``periodic=False``: periodicity is left to rows, see `pdesolve.residual.periodicity`.
     """
-    periodic = common_periodic_axes(problem)
+    axes = common_periodic_axes(problem) if periodic else ()
     trials: list[Trial] = []
     names: set[str] = set()
     for unknown in problem.unknowns:
@@ -122,7 +122,7 @@ def build_ansatz(
             if (
                 not candidate.lift.has(*NOT_SMOOTH)  # kinks may appear on a face: sqrt(x² + y²) at x = 0
                 and _meets(candidate.lift, wanted, problem)
-                and _is_periodic(candidate.lift, periodic, unknown, problem)
+                and _is_periodic(candidate.lift, axes, unknown, problem)
             ):
                 trial, met = candidate, wanted
                 names.update(group.names)
@@ -131,7 +131,7 @@ def build_ansatz(
             names |= {t.name for t in problem.terms if isinstance(t.condition, Initial)}
         trials.append(trial)
     window = problem.domain.axes[-1].bounds if carried else (0.0, 1.0)
-    return Ansatz(tuple(trials), periodic, frozenset(names), problem.domain.is_box, window)
+    return Ansatz(tuple(trials), axes, frozenset(names), problem.domain.is_box, window)
 
 
 def evolution_order(problem: Problem, unknown: sp.Expr) -> int:

@@ -102,6 +102,7 @@ class Residual:
         self.groups = _groups(self.terms)
         self._functions = [term.function("torch") for term in self.terms]
         self._wanted = [_union(self.terms, group) for group in self.groups]
+        self._shifts = [self._shift(self.terms[group[0]]) for group in self.groups]
         for wanted in self._wanted:
             self.model.prepare(wanted)
         self._shapes = [(name, p.shape, p.numel()) for name, p in self._holder.named_parameters()]
@@ -195,20 +196,31 @@ class Residual:
             for i in group:
                 weight = np.asarray(1.0 if weights is None else weights[i], dtype=np.float64)
                 spread.append(np.full(len(p), weight / max(len(p), 1)) if weight.ndim == 0 else weight)
-            arrays = (p, self._inputs(group, p), self._behind(p, self._wanted[g]), np.asarray(spread))
+            arrays = (p, self._inputs(group, p), self._behind(g, p), np.asarray(spread))
             batches.append(GroupBatch(*map(self.tensor, arrays)))
         return tuple(batches)
+
+    def _shift(self, term: LoweredTerm) -> Tensor | None:
+        """By how much (d,) the points of a group are moved; None where they are not."""
+        axes = range(len(self.program.problem.coordinates))
+        shift = term.term.shift
+        return self.tensor([shift.get(axis, 0.0) for axis in axes]) if shift else None
 
     def _inputs(self, group: tuple[int, ...], points: Points) -> Points:
         """Values (i, n) of the inputs of all terms of a group, one after the other."""
         rows = [function(points) for i in group for function in self.terms[i].term.inputs.values()]
         return np.stack(rows) if rows else np.empty((0, len(points)))
 
-    def _behind(self, points: Points, wanted: Sequence[Derivative]) -> Points:
-        """The background's derivatives (k, n)."""
+    def _behind(self, g: int, points: Points) -> Points:
+        """The background's derivatives (k, n) in a group."""
         if self.background is None:
             return np.empty((0, len(points)))
-        return np.stack(list(self.background.derivatives(points, wanted)))
+        own = np.stack(list(self.background.derivatives(points, self._wanted[g])))
+        shift = self._shifts[g]
+        if shift is None:
+            return own
+        moved = points + shift.double().cpu().numpy()
+        return own - np.stack(list(self.background.derivatives(moved, self._wanted[g])))
 
     def tensor(self, array: Any) -> Tensor:
         """An array on this residual's device, in its dtype."""
@@ -247,11 +259,19 @@ class Residual:
 
     def _group(self, g: int, batch: GroupBatch, tape: Tape | None = None) -> Tensor:
         """Residuals (m, n) of one group: its terms share the network's derivatives."""
-        own = self.model.derivatives(batch.points, self._wanted[g], tape)
-        return self._pointwise(g, own, batch, tape)
+        return self.pointwise(g, self._derivatives(g, batch.points, tape), batch, tape)
 
-    def _pointwise(
-        self, g: int, derivatives: Sequence[Tensor], batch: GroupBatch, tape: Tape | None = None
+    def _derivatives(self, g: int, points: Tensor, tape: Tape | None = None) -> list[Tensor]:
+        """The model's derivatives in a group, each (n,): less those at the points that it is shifted to."""
+        own = self.model.derivatives(points, self._wanted[g], tape)
+        shift = self._shifts[g]
+        if shift is None:
+            return own
+        moved = self.model.derivatives(points + shift, self._wanted[g], tape)
+        return [a - b for a, b in zip(own, moved, strict=True)]
+
+    def pointwise(
+        self, g: int, derivatives: Sequence[Tensor] | Tensor, batch: GroupBatch, tape: Tape | None = None
     ) -> Tensor:
         """Residuals (m, n) of one group from the model's derivatives."""
         own = list(derivatives)
@@ -293,12 +313,12 @@ class Residual:
 
         def on_plane(g: int, group: GroupBatch) -> Tensor:
             def derivatives(at: Tensor) -> Tensor:
-                own = self._with(at, self.model.derivatives, group.points, self._wanted[g])
+                own = self._with(at, self._derivatives, g, group.points)
                 return torch.stack(own)
 
             found: Any = torch.func.jvp(derivatives, (theta,), (move,))
             base, along = found
-            values: Tensor = self._with(theta, self._pointwise, g, list(base + along), group)
+            values: Tensor = self._with(theta, self.pointwise, g, list(base + along), group)
             return values
 
         with torch.no_grad():
@@ -307,7 +327,7 @@ class Residual:
     def group_values(self, theta: Tensor, g: int, points: Points) -> np.ndarray[Any, Any]:
         """Residuals (m, n) of one group at other points (n, d) of its region."""
         x, inputs = self.tensor(points), self.tensor(self._inputs(self.groups[g], points))
-        behind = self.tensor(self._behind(points, self._wanted[g]))
+        behind = self.tensor(self._behind(g, points))
         batch = GroupBatch(x, inputs, behind, x.new_zeros(len(self.groups[g]), len(x)))
         with torch.no_grad():
             values: Tensor = self._with(theta, self._group, g, batch)
@@ -354,22 +374,48 @@ class Residual:
         self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, background: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Rows (m n,) and Jacobian (m n, p) of one group; see `pdesolve.residual.tape`."""
-        n, taps = len(points), self._taps[g]
+        batch, roots = GroupBatch(points, inputs, background, weights), weights.sqrt()
+        taped = functools.partial(self._with, theta, self._group, g, batch)
+        values, jacobians = self._pull(g, theta, len(points), taped, roots)
+        return (roots * values).reshape(-1), torch.cat(jacobians)
+
+    def derivative_rows(self, g: int, theta: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's derivatives D (k, n) that a group needs, and ∂D/∂θ (n, k, p)."""
+
+        def derivatives(tape: Tape) -> Tensor:
+            return torch.stack(self._with(theta, self._derivatives, g, points, tape))
+
+        ones = torch.ones(len(self._wanted[g]), len(points), dtype=theta.dtype, device=theta.device)
+        values, jacobians = self._pull(g, theta, len(points), derivatives, ones)
+        return values, torch.stack(jacobians, dim=1)
+
+    def derivative_count(self, g: int) -> int:
+        """How many derivatives a group needs."""
+        return len(self._wanted[g])
+
+    @property
+    def is_taped(self) -> bool:
+        """Whether Jacobian rows come from one backward pass, see `pdesolve.residual.tape`."""
+        return all(taps is not None for taps in self._taps)
+
+    def _pull(
+        self, g: int, theta: Tensor, n: int, taped: Callable[[Tape], Tensor], scales: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Values (m, n) of a function of a tape, and their Jacobians, m of (n, p), times scales (m, n)."""
+        taps = self._taps[g]
         assert taps is not None
 
         def residuals(*perturbations: Tensor) -> tuple[Tensor, list[Tensor]]:
             tape = Tape(n, perturbations)
-            values = self._with(theta, self._group, g, GroupBatch(points, inputs, background, weights), tape)
-            return values, tape.inputs
+            return taped(tape), tape.inputs
 
         zeros = [theta.new_zeros(n, *tap.shape) for tap, _ in taps]
         pulled: Any = torch.func.vjp(residuals, *zeros, has_aux=True)
         values, pull_back, layer_inputs = pulled
-        roots = weights.sqrt()
         jacobians = []
         for j in range(len(values)):
             cotangent = torch.zeros_like(values)
-            cotangent[j] = roots[j]
+            cotangent[j] = scales[j]
             columns: dict[int, Tensor] = {}
             for (tap, offsets), sensitivity, given in zip(
                 taps, pull_back(cotangent), layer_inputs, strict=True
@@ -377,7 +423,7 @@ class Residual:
                 for offset, piece in zip(offsets, rows_of(tap, sensitivity, given), strict=True):
                     columns[offset] = columns[offset] + piece if offset in columns else piece
             jacobians.append(torch.cat([columns[offset] for offset in sorted(columns)], dim=1))
-        return (roots * values).reshape(-1), torch.cat(jacobians)
+        return values, jacobians
 
     def _linearise_each(
         self, g: int, theta: Tensor, points: Tensor, inputs: Tensor, background: Tensor, weights: Tensor
@@ -444,7 +490,8 @@ def _groups(terms: Sequence[LoweredTerm]) -> tuple[tuple[int, ...], ...]:
     found: dict[Any, list[int]] = {}
     for i, term in enumerate(terms):
         free = term.term.points is None and not term.term.fixed
-        found.setdefault((term.term.region, term.term.is_equation) if free else i, []).append(i)
+        shared = term.term.region, term.term.is_equation, *term.term.shift.items()
+        found.setdefault(shared if free else i, []).append(i)
     return tuple(map(tuple, found.values()))
 
 

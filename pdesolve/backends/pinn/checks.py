@@ -57,5 +57,9 @@ def check_options(backend: PINN) -> None:
     alone = backend.subdomains is None and backend.frame == "eulerian" and backend.slabs in ("auto", 1)
     expected = "False with slabs, subdomains or another frame"
     backend.require("stream_function", not backend.stream_function or alone, expected)
+    backend.require("periodicity", backend.periodicity in ("exact", "rows"), "'exact' or 'rows'")
+    expected = "'exact' with subdomains, a stream function or another frame"
+    plain = not backend.subdomains and backend.frame == "eulerian" and not backend.stream_function
+    backend.require("periodicity", backend.periodicity == "exact" or plain, expected)
     holds = callable(backend.network) or backend.network in NETWORKS
     backend.require("network", holds, f"one of {', '.join(NETWORKS)}, or a maker of modules")

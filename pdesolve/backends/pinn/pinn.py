@@ -24,6 +24,7 @@ from ...declare.conditions import Observations
 from ...declare.domain import Array
 from ...optimize import Adam, Optimizer
 from ...optimize.first_order import FirstOrder
+from ...residual.affine import AffineObjective
 from ...residual.ansatz import build_ansatz, common_periodic_axes
 from ...residual.jets import unruled
 from ...residual.model import Model
@@ -31,6 +32,7 @@ from ...residual.networks.maker import LINEAR
 from ...residual.networks.parallel import parallel
 from ...residual.objective import NoObjective, ResidualObjective, mean_squares
 from ...residual.outputs import OutputMap, stream_function_map
+from ...residual.periodicity import periodic_terms
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
 from ...residual.symmetry import Parity, in_words, parities
@@ -111,6 +113,9 @@ class PINN(Backend):
         balance: None, or "gradient-norm" or "ntk" for gradient methods: weights of all terms, from
             ``condition_weight`` on, are balanced every 1000 steps; see `pdesolve.backends.pinn.balance`.
         exact_conditions: False turns every condition but periodicity into rows.
+        periodicity: "exact" by harmonics as features; "rows" leaves the coordinates as they are, and
+            compares the unknowns and their derivatives on opposite faces. Where something travels fast,
+            plain networks of coordinates can learn in a tenth of the steps.
         stream_function: in plane flow u = ψ_y and v = -ψ_x of a channel ψ: continuity holds exactly, the
             conditions of u and v become rows. Along periodic axes the flow keeps a mean of zero: not for
             forces that have a mean.
@@ -142,6 +147,7 @@ class PINN(Backend):
     condition_weight: float = 100.0
     balance: Balance | None = None
     exact_conditions: bool = True
+    periodicity: Literal["exact", "rows"] = "exact"
     stream_function: bool = False
     compile: bool | Literal["auto"] = "auto"
 
@@ -176,7 +182,9 @@ class PINN(Backend):
             problem = self._formulate(problem).problem
         except FormulationError as error:
             return [str(error)]
-        common = common_periodic_axes(problem)
+        common = (
+            range(len(problem.coordinates)) if self.periodicity == "rows" else common_periodic_axes(problem)
+        )
         try:
             for term in Program(problem).terms:
                 term.function("torch")
@@ -189,7 +197,7 @@ class PINN(Backend):
             "add Periodic(...) for them, too"
             for unknown in problem.unknowns
             for axis in problem.periodic_axes(unknown)
-            if axis not in common
+            if axis not in common and self.periodicity == "exact"
         ]
         against = reasons_against(problem, self.slabs)
         if self.balance is not None and any(problem.of_type(Observations)):
@@ -366,8 +374,9 @@ class PINN(Backend):
         background = None
         if index:
             background = Carried(SlabField(earlier, ends), problem, ends[index])
-        program = Program(part)
-        ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0)
+        is_periodic = self.periodicity == "exact"
+        program = Program(part, [*part.terms, *([] if is_periodic else periodic_terms(part))])
+        ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0, periodic=is_periodic)
         generator = context.generator(0)
         copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
         symmetries = self._symmetries(problem)  # of the whole: the state carried is not a term of the part
@@ -426,7 +435,7 @@ class PINN(Backend):
         needs_rows = self._main(residual).needs_rows
         each = _COMPILE_JACOBIAN_PAYS_AFTER * max(1.0, len(residual.groups) / 2)  # a compilation a group
         pays = each if needs_rows else _COMPILE_PAYS_AFTER
-        return shared > pays and not unruled(residual.model.network)
+        return shared > pays and not unruled(residual.model.network) and self.network not in LINEAR
 
     # -- points ------------------------------------------------------------------------------------
 
@@ -483,7 +492,9 @@ class PINN(Backend):
         blocks = ranks.share(residual.blocks(batch, multiple=ranks.count))
         if state.compiled:
             residual = self._compiled(state, blocks)
-        state.slab.objective = ResidualObjective(residual, blocks, ranks)
+        is_affine = self.network in LINEAR and AffineObjective.fits(residual, blocks)
+        make = AffineObjective if is_affine else ResidualObjective
+        state.slab.objective = make(residual, blocks, ranks)
 
     def _compiled(self, state: PINNState, blocks: Sequence[Batch]) -> Residual:
         """The compiled residual of the present slab.

@@ -40,7 +40,8 @@ _SHORTEST = 1e-6
 _SAFETY, _LEAST_FACTOR, _MOST_FACTOR = 0.9, 0.2, 2.0
 _LOST = 100.0  # times rtol: a misfit that is tried again over a shorter step,
 _LEAST_RETRY = 1e-3  # if that is longer than this share of all time
-_FIT_SHARE = 0.1  # of the error that a step may add: aim of its fit
+_START_AIM = 0.1  # times rtol: misfit at which fits from the start of a network are over
+_AIM = 0.01  # the same of a step, what it leaves is carried: closer fits cost more steps and mend nothing
 _DEGRADED = 10.0  # times the median misfit of the last steps: the network is fitted anew,
 _REMEMBERED = 5  # if there were as many of them since it was last
 
@@ -280,7 +281,7 @@ class TENG(Backend):
         if state.optimizer is None:
             assert state.draft is not None
             state.optimizer = method.start(objective, state.draft)
-        size, aim, moved = rows.size_of(target[: rows.count]) or 1.0, _FIT_SHARE * self.rtol, True
+        size, aim, moved = rows.size_of(target[: rows.count]) or 1.0, _START_AIM * self.rtol, True
         for _ in range(_BATCH):
             moved = method.step(state.optimizer, objective).moved
             if not moved or state.optimizer.loss**0.5 <= aim * size:
@@ -357,9 +358,8 @@ class TENG(Backend):
             if target.time_error > 2 * allowed:
                 return self._again(state, target.time_error)
         starts = [state.theta, state.theta + target.move]
-        aim = _FIT_SHARE * allowed
         objective, size = state.rows.objective(now + step, target.values), state.rows.size_of(target.values)
-        found = fit(objective, size or 1.0, starts, state.damping, aim, self.rtol)
+        found = fit(objective, size or 1.0, starts, state.damping, _AIM * self.rtol, self.rtol)
         if not math.isfinite(found.misfit):
             return Progress(math.nan, message="the fit")
         lost = max(_LOST * self.rtol, 10 * state.errors[1])
