@@ -14,6 +14,7 @@ half an hour; what differs from a paper is said beside them.
 from __future__ import annotations
 
 import functools
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 import pdesolve as pde
 from pdesolve.backends.pinn import PINN
@@ -66,6 +69,20 @@ def spread(size: float | tuple[float, ...]) -> dict[str, Any]:
     return {"network_options": {"spread": size}}
 
 
+def released_mlp(d: int, k: int, generator: torch.Generator) -> nn.Module:
+    """4 x 50 tanh of the coordinates as they are, PyTorch's own start: uniform within 1/√(inputs)."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise((d, 50, 50, 50, 50, k)):
+        linear = nn.utils.skip_init(
+            nn.Linear, inputs, outputs
+        )  # its own start draws from the global generator
+        with torch.no_grad():
+            for parameter in linear.parameters():
+                parameter.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)
+        layers += [linear, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
 WAVES = {"network": "waves", "sampler": "fixed", "compile": False}
 CONVECTION = {"slabs": 5, **WAVES, "width": 120, "harmonics": 2, "points": 500, **spread(8.0)}
 
@@ -75,7 +92,7 @@ PEAK = {**SEPARABLE, "width": 10, "depth": 2, "points": 3000}
 TEN = {**SEPARABLE, "width": 8, "depth": 1, "exact_conditions": False, "points": 2000, "points_boundary": 50}
 ONE: dict[str, Any] = {"dtype": "float32", "seeds": (0,)}
 ADAM = {"optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000), "exact_conditions": False}
-R3_NET = {**ADAM, "width": 50, "points": 1000, "points_boundary": 512}
+R3_NET = {**ADAM, "network": released_mlp, "periodicity": "rows", "points": 1000, "points_boundary": 512}
 CAUSAL_NET = {**ADAM, "width": 128, "harmonics": 10, "symmetry": False, "points": 2048}
 CAUSAL = Causal(slices=32, longest=5000)
 
@@ -149,9 +166,10 @@ CASES: dict[str, Case] = {
             "uniform": Uniform(every=10),
         }.items()
     },
-    # Differs from Daw et al.: periodic by features instead of by a loss, and 30 minutes for 300,000 steps.
-    "faithful-r3": Case("convection", 1800, 0.03, {**R3_NET, "sampler": "r3"}, {}, **ONE),
-    "faithful-r3-fixed": Case("convection", 1800, 0.03, {**R3_NET, "sampler": "fixed"}, {}, **ONE),
+    # Asked in 30 minutes. Differs from Daw et al.: 15 minutes for 300,000 steps, 512 points for 251 on the
+    # boundary. With harmonics as features and a Glorot start the error was 23 % after 30 minutes.
+    "faithful-r3": Case("convection", 900, 0.03, {**R3_NET, "sampler": "r3"}, {}, **ONE),
+    "faithful-r3-fixed": Case("convection", 900, 0.03, {**R3_NET, "sampler": "fixed"}, {}, **ONE),
     # Differs from Wang et al.: 2,048 points for 25,600, and 30 minutes for 300,000 steps.
     "faithful-causal": Case("allen-cahn", 1800, 0.1, {**CAUSAL_NET, "sampler": CAUSAL}, {}, **ONE),
     "faithful-causal-without": Case("allen-cahn", 1800, 0.1, {**CAUSAL_NET, "sampler": "fixed"}, {}, **ONE),
