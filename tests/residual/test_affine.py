@@ -18,7 +18,7 @@ x, t = pde.coordinates("x t")
 u, v = pde.unknown("u v", x, t)
 
 
-def problem(k=sp.Rational(1, 3), *more):
+def problem(k=0.3, *more):
     """Two unknowns, products of them, and conditions that stay rows."""
     return pde.Problem(
         "coupled",
