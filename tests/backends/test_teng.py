@@ -11,6 +11,7 @@ from sympy import cos, exp, pi, sin
 import pdesolve as pde
 from pdesolve.backends.base import BackendOptionError, Context
 from pdesolve.backends.teng import TENG
+from pdesolve.checkpoint import pack, unpack
 from pdesolve.conformance import BackendConformance
 from pdesolve.solution.status import Status
 
@@ -190,6 +191,33 @@ def test_incompressible_flow_keeps_its_volume_and_finds_its_pressure():
     assert np.abs(divergence).max() < 5e-2
 
 
+def test_flow_between_walls_keeps_to_them_and_finds_its_pressure():
+    """A made flow that stands still at all walls, where the pressure has no condition."""
+    a, b, p = pde.unknown("a b p", x, y, t)
+    speed = [w.diff(t) + a * w.diff(x) + b * w.diff(y) - (w.diff(x, 2) + w.diff(y, 2)) / 10 for w in (a, b)]
+    psi, pressure = (sin(pi * x) * sin(pi * y)) ** 2 * (1 + sin(3 * t)), cos(x + t) * sin(y + 1)
+    problem = pde.Problem(
+        "walls",
+        [speed[0] + p.diff(x), speed[1] + p.diff(y), a.diff(x) + b.diff(y)],
+        pde.Box((x, 0, 1), (y, 0, 1)) * pde.Time(t, 0, sp.Rational(1, 10)),
+        [
+            *(condition(w, 0) for w in (a, b) for condition in (pde.Initial, pde.Dirichlet)),
+            pde.Value(p, 0, at={x: 0, y: 0}),
+        ],
+        unknowns=(a, b, p),
+    ).manufacture(a=psi.diff(y), b=-psi.diff(x), p=pressure)
+    solution = pde.solve(
+        problem, TENG(width=8, depth=2, points=12, rtol=1e-2, dt=0.05), progress=False, throw=False
+    )
+    assert solution.status in (Status.CONVERGED, Status.STAGNATED)
+    end = np.random.default_rng(0).uniform([0, 0, 0.1], [1, 1, 0.1], (200, 3))
+    exact = [sp.lambdify((x, y, t), e, "numpy")(*end.T) for e in (psi.diff(y), -psi.diff(x), pressure)]
+    for found, known, within in zip(solution(end).T, exact, (1e-2, 1e-2, 5e-2), strict=True):
+        assert np.linalg.norm(found - known) < within * np.linalg.norm(known)
+    wall = solution(np.array([[0.3, 1.0, 0.05], [0.0, 0.7, 0.1]]))[:, :2]
+    assert np.abs(wall).max() < 1e-12
+
+
 def test_advection_and_projection_one_after_the_other_are_of_first_order():
     """The published splitting on a flow that decays, from one first fit; its error halves with the step."""
     problem = pde.catalogue("taylor-green", T=0.4, nu=0.1).replace(reference=None)
@@ -212,26 +240,52 @@ def test_advection_and_projection_one_after_the_other_are_of_first_order():
     assert errors[0] / errors[1] == pytest.approx(2, abs=0.5)
 
 
-def test_a_network_that_no_longer_fits_is_given_up_for_a_new_one():
+def hurt(state):
     """Hidden layers shrunk a hundredfold: their tangents have lost what the state needs."""
+    values = state.rows.state(state.theta, state.times[-1]) + state.carried
+    state.thetas[-1] = torch.cat([1e-2 * state.theta[:-9], state.theta[-9:]])
+    state.carried = values - state.rows.state(state.theta, state.times[-1])
+
+
+def test_a_network_that_no_longer_fits_is_given_up_for_a_new_one():
     backend = TENG(width=8, depth=2, rtol=1e-4)
     state = backend.start(heat(), Context())
-    messages, hurt = [], False
+    messages, is_hurt = [], False
     for _ in range(300):
         progress = backend.advance(state)
         messages.append(progress.message)
         if progress.status is not None:
             break
-        if len(state.times) == 7 and not hurt:
-            hurt = True
-            values = state.rows.state(state.theta, state.times[-1]) + state.carried
-            state.thetas[-1] = torch.cat([1e-2 * state.theta[:-9], state.theta[-9:]])
-            state.carried = values - state.rows.state(state.theta, state.times[-1])
+        if len(state.times) == 7 and not is_hurt:
+            is_hurt = True
+            hurt(state)
     assert any("fit anew" in message for message in messages)
     at = np.column_stack([np.linspace(0, 6, 40), np.full(40, 0.5)])
     found = backend.field(state).values(at, 1)[:, 0]
     exact = sp.lambdify((x, t), DECAY, "numpy")(*at.T)
     assert np.linalg.norm(found - exact) < 1e-3 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize(
+    "phase", ["first fit, with rates", "first fit", "steps", "fit anew, with rates", "fit anew"]
+)
+def test_a_run_goes_on_from_any_phase_as_if_it_had_not_been_cut(phase):
+    backend = TENG(width=8, depth=2, rtol=1e-4)
+    state, is_hurt = backend.start(heat(), Context()), False
+
+    def now():
+        kind = "steps" if state.draft is None else "fit anew" if state.times else "first fit"
+        return kind + (", with rates" if state.draft is not None and state.with_rates else "")
+
+    while now() != phase:
+        backend.advance(state)
+        if len(state.times) == 7 and not is_hurt:
+            is_hurt = True
+            hurt(state)
+    resumed = unpack(pack(state), backend.start(heat(), Context(resuming=True)))
+    for _ in range(8):
+        whole, cut = backend.advance(state), backend.advance(resumed)
+        assert (cut.loss, cut.message) == (whole.loss, whole.message)
 
 
 def test_a_run_that_is_cut_knows_how_far_it_came():

@@ -210,7 +210,8 @@ class TENG(Backend):
         counts = space.first_counts()
         state = TENGState(counts, space.has_rates, space=space, context=context)
         state.rows = space.rows(counts, space.has_rates, at_start=True)
-        state.draft = state.rows.fit.start()
+        if not context.resuming:  # else the checkpoint's draft may be of fewer outputs
+            state.draft = state.rows.fit.start()
         return state
 
     def advance(self, state: TENGState) -> Progress:
