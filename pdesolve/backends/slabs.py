@@ -58,7 +58,7 @@ def continued(problem: Problem, field: Field, start: float, end: float) -> Probl
 
 
 Slabs = int | tuple[float, ...] | Literal["auto"]
-"""Number of equal slabs, or the times at which they meet; "auto": one."""
+"""Number of equal slabs, or the times at which they meet; "auto": one, or what a method makes of it."""
 
 
 def is_slabs(value: Any) -> bool:

@@ -52,6 +52,7 @@ from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
 from .network import pinn_network
+from .pace import slabs_of
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
@@ -104,7 +105,8 @@ class PINN(Backend):
             "fixed" and others, or an object of `pdesolve.backends.pinn.samplers` with options of its own.
             Methods that collect curvature see new points every 100 steps at most.
         slabs: number of equal slabs of time, or the times at which they meet; each has a network that starts
-            from where the last one ended. "auto": one.
+            from where the last one ended. "auto": one for each cycle that the solution goes through, by its
+            rate of change at the start (`pdesolve.backends.pinn.pace`).
         frame: "eulerian", or "lagrangian" for scalar transport in one dimension of space: the problem is
             solved along its characteristics (see `pdesolve.backends.pinn.lagrangian`).
         subdomains: `Subdomains`, cuts of a box across one coordinate; each part has a network of its own.
@@ -315,9 +317,10 @@ class PINN(Backend):
 
     def describe(self, state: PINNState) -> str:
         """The optimiser in use, and why; what is to be known of the answer."""
-        solved = self._solved(state)
+        solved, slabs = self._solved(state), len(state.slab.edges) - 1
         remarks = [
             self._chosen(state.slab.residual),
+            f"{slabs} slabs of time" if slabs > 1 else "",
             in_words(state.slab.problem, self._symmetries(state.slab.problem)),
             state.formulation.remark(solved),
         ]
@@ -369,7 +372,7 @@ class PINN(Backend):
         return stream_function_map(problem) if self.stream_function else None
 
     def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
-        ends = edges(problem, self.slabs)
+        ends = self._edges(problem)
         part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
         background = None
         if index:
@@ -397,6 +400,12 @@ class PINN(Backend):
         held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
         slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
+
+    def _edges(self, problem: Problem) -> list[float]:
+        """Times at which slabs meet, and both ends."""
+        alone = self.stream_function or self.subdomains is not None or self.frame != "eulerian"
+        is_open = self.slabs == "auto" and not alone
+        return edges(problem, slabs_of(problem) if is_open else self.slabs)
 
     def _choice(self, residual: Residual) -> tuple[Optimizer, str]:
         has_rules = not unruled(residual.model.network)
