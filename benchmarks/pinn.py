@@ -91,7 +91,11 @@ SEPARABLE = {"network": "separable", "network_options": {"rank": 4}, "compile": 
 PEAK = {**SEPARABLE, "width": 10, "depth": 2, "points": 3000}
 TEN = {**SEPARABLE, "width": 8, "depth": 1, "exact_conditions": False, "points": 2000, "points_boundary": 50}
 ONE: dict[str, Any] = {"dtype": "float32", "seeds": (0,)}
-ADAM = {"optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000), "exact_conditions": False}
+ADAM = {
+    "optimizer": Adam(learning_rate=1e-3, decay=0.9, decay_every=5000),
+    "exact_conditions": False,
+    "slabs": 1,
+}
 R3_NET = {**ADAM, "network": released_mlp, "periodicity": "rows", "points": 1000, "points_boundary": 512}
 CAUSAL_NET = {**ADAM, "width": 128, "harmonics": 10, "symmetry": False, "points": 2048}
 CAUSAL = Causal(slices=32, longest=5000)

@@ -147,5 +147,6 @@ class SlabField(Field):
         return result
 
     def arrays(self) -> dict[str, Array]:
-        """Parameters of all slabs, (slabs, p)."""
-        return {"theta": np.stack([field.arrays()["theta"] for field in self._fields])}
+        """Parameters of all slabs, (slabs, p), and the times at which they meet, with both ends."""
+        thetas = np.stack([field.arrays()["theta"] for field in self._fields])
+        return {"theta": thetas, "ends": np.array(self._edges)}

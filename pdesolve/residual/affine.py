@@ -11,14 +11,16 @@ then cost products with B, and no pass through the network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..ranks import ALONE, Ranks
 from .objective import ResidualObjective
-from .residual import Batch, Residual
+from .residual import Batch, GroupBatch, Residual
 
 _MOST = 2**27
 """Numbers in all B at most: 1 GiB in double precision."""
@@ -48,37 +50,41 @@ class AffineObjective(ResidualObjective):
         numbers = len(blocks) * sum(each) * residual.start().numel()
         return not residual.program.parameters and residual.is_taped and numbers <= _MOST
 
+    @torch.no_grad()
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        rows, jacobian = self.linearise(theta)
-        total = self.ranks.sum(torch.cat([rows.square().sum()[None], 2 * jacobian.T @ rows]))
+        total = torch.zeros(1 + len(theta), dtype=theta.dtype, device=theta.device)
+        for weights, each, values, pull_back in self._pointwise(theta):
+            slopes = pull_back(2 * weights * values)[0]
+            total[0] += (weights * values.square()).sum()
+            total[1:] += torch.einsum("kn,nkp->p", slopes, each)
+        total = self.ranks.sum(total)
         return total[0], total[1:]
 
+    @torch.no_grad()
     def rows(self, theta: Tensor) -> Tensor:
-        found = []
-        for block, parts in zip(self.blocks, self._parts, strict=True):
-            for g, (group, (base, each)) in enumerate(zip(block, parts, strict=True)):
-                values = self.residual.pointwise(g, _at(theta, base, each), group)
-                found.append((group.weights.sqrt() * values).reshape(-1))
-        return torch.cat(found)
+        return torch.cat([(w.sqrt() * values).reshape(-1) for w, _, values, _ in self._pointwise(theta)])
 
+    @torch.no_grad()
     def linearise(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         rows, jacobians = [], []
-        for block, parts in zip(self.blocks, self._parts, strict=True):
-            for g, (group, (base, each)) in enumerate(zip(block, parts, strict=True)):
-                roots, along = group.weights.sqrt(), _at(theta, base, each)
-                pulled = torch.func.vjp(
-                    lambda own, g=g, group=group: self.residual.pointwise(g, own, group), along
-                )
-                values, pull_back = pulled[0], pulled[1]
-                rows.append((roots * values).reshape(-1))
-                for j in range(len(values)):
-                    cotangent = torch.zeros_like(values)
-                    cotangent[j] = roots[j]
-                    slopes = pull_back(cotangent)[0]  # ∂r_i/∂D_k, (k, n)
-                    jacobians.append(torch.bmm(slopes.T[:, None, :], each)[:, 0])
+        for weights, each, values, pull_back in self._pointwise(theta):
+            roots = weights.sqrt()
+            rows.append((roots * values).reshape(-1))
+            for j in range(len(values)):
+                cotangent = torch.zeros_like(values)
+                cotangent[j] = roots[j]
+                slopes = pull_back(cotangent)[0]  # ∂r_i/∂D_k, (k, n)
+                jacobians.append(torch.bmm(slopes.T[:, None, :], each)[:, 0])
         return torch.cat(rows), torch.cat(jacobians)
 
+    def _pointwise(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Any]]:
+        """Of each group in each block: weights, B, residuals (m, n) and their pull-back to D (k, n)."""
+        for block, parts in zip(self.blocks, self._parts, strict=True):
+            for g, (group, (base, each)) in enumerate(zip(block, parts, strict=True)):
+                pointwise = functools.partial(_of_derivatives, self.residual, g, group)
+                pulled: Any = torch.func.vjp(pointwise, base + (each @ theta).T)
+                yield group.weights, each, *pulled
 
-def _at(theta: Tensor, base: Tensor, each: Tensor) -> Tensor:
-    """D(θ), (k, n), of D(0) (k, n) and B (n, k, p)."""
-    return base + (each @ theta).T
+
+def _of_derivatives(residual: Residual, g: int, group: GroupBatch, derivatives: Tensor) -> Tensor:
+    return residual.pointwise(g, derivatives, group)

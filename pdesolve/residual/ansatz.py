@@ -100,7 +100,7 @@ def build_ansatz(
     that lift and factor vanish there. ``at_start=False``: the state there is left open, for methods that
     step through time. ``periodic=False``: periodicity is left to rows, see `pdesolve.residual.periodicity`.
     """
-    axes = common_periodic_axes(problem) if periodic else ()
+    axes = common_periodic_axes(problem)
     trials: list[Trial] = []
     names: set[str] = set()
     for unknown in problem.unknowns:
@@ -131,7 +131,7 @@ def build_ansatz(
             names |= {t.name for t in problem.terms if isinstance(t.condition, Initial)}
         trials.append(trial)
     window = problem.domain.axes[-1].bounds if carried else (0.0, 1.0)
-    return Ansatz(tuple(trials), axes, frozenset(names), problem.domain.is_box, window)
+    return Ansatz(tuple(trials), axes if periodic else (), frozenset(names), problem.domain.is_box, window)
 
 
 def evolution_order(problem: Problem, unknown: sp.Expr) -> int:

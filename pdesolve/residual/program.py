@@ -7,6 +7,7 @@ symbolic linearisation of every term, ∂(residual)/∂(derivative), which Newto
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +52,8 @@ _ELEMENTARY: dict[Any, Callable[..., sp.Expr]] = {
     sp.csc: lambda a: 1 / sp.sin(a),
     sp.cot: lambda a: sp.cos(a) / sp.sin(a),
     sp.sinc: lambda a: sp.Piecewise((1, sp.Eq(a, 0)), (sp.sin(a) / a, True)),
+    sp.Max: lambda *a: functools.reduce(lambda b, c: sp.Piecewise((b, b > c), (c, True)), a),
+    sp.Min: lambda *a: functools.reduce(lambda b, c: sp.Piecewise((b, b < c), (c, True)), a),
     sp.Heaviside: lambda a, middle=sp.S.Half: sp.Piecewise((0, a < 0), (middle, sp.Eq(a, 0)), (1, True)),
 }
 """Functions that array libraries lack, in terms of those that they have."""
@@ -181,7 +184,10 @@ class Program:
         replace = dict(zip((node for node, _ in ordered), symbols, strict=True))
         expression = term.expression.xreplace(replace)
         arguments = (*symbols, *self.problem.coordinates, *self.parameters, *term.inputs)
-        return LoweredTerm(term, tuple(d for _, d in ordered), expression, symbols, arguments)
+        lowered = LoweredTerm(term, tuple(d for _, d in ordered), expression, symbols, arguments)
+        # A shifted term is the expression of differences of derivatives: right where it is their combination.
+        assert not term.shift or all(c.is_number for c in lowered.coefficients), term.name
+        return lowered
 
     @property
     def equations(self) -> tuple[LoweredTerm, ...]:

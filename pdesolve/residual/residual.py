@@ -380,7 +380,10 @@ class Residual:
         return (roots * values).reshape(-1), torch.cat(jacobians)
 
     def derivative_rows(self, g: int, theta: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The model's derivatives D (k, n) that a group needs, and ∂D/∂θ (n, k, p)."""
+        """The model's derivatives D (k, n) that a group needs, and ∂D/∂θ (n, k, p).
+
+        For taped networks of problems without unknown parameters.
+        """
 
         def derivatives(tape: Tape) -> Tensor:
             return torch.stack(self._with(theta, self._derivatives, g, points, tape))

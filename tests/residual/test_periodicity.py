@@ -1,11 +1,13 @@
 """Periodicity as rows: differences between opposite faces."""
 
 import numpy as np
+import pytest
 import sympy as sp
 import torch
 from torch import nn
 
 import pdesolve.declare as pde
+from pdesolve.problems import catalogue
 from pdesolve.residual.ansatz import build_ansatz
 from pdesolve.residual.model import Model
 from pdesolve.residual.periodicity import periodic_terms
@@ -64,7 +66,7 @@ def test_a_linear_function_jumps_by_its_slope_times_the_period():
     np.testing.assert_allclose(found["periodic u_x on left"], 0.0, atol=1e-14)
 
 
-def test_gradient_rows_and_compiled_forms_agree():
+def test_gradient_jacobian_and_tangent_agree():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 1)).double()
     made = residual(network)
@@ -77,17 +79,47 @@ def test_gradient_rows_and_compiled_forms_agree():
     torch.testing.assert_close(loss, rows.square().sum())
     torch.testing.assert_close(gradient, 2 * jacobian.T @ rows)
     move = torch.randn(len(theta), dtype=torch.float64)
-    for base, along, (_, own) in zip(
-        made.values(theta, batch), made.tangent_values(theta, move, batch), enumerate(batch), strict=True
-    ):
-        assert along.shape == base.shape == (len(base), len(own.points))
-    on_plane = torch.cat(
-        [
-            (b.weights.sqrt() * r).reshape(-1)
-            for r, b in zip(made.tangent_values(theta, move, batch), batch, strict=True)
-        ]
-    )
+    along = zip(made.tangent_values(theta, move, batch), batch, strict=True)
+    on_plane = torch.cat([(b.weights.sqrt() * r).reshape(-1) for r, b in along])
     torch.testing.assert_close(on_plane, rows + jacobian @ move)  # the equation is linear
+
+
+@pytest.mark.slow
+def test_compiled_equals_eager():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    eager, compiled = residual(network), residual(network, compile=True)
+    batch = eager.batch(points_of(eager))
+    for found, expected in zip(
+        compiled.loss_and_gradient(compiled.start(), batch),
+        eager.loss_and_gradient(eager.start(), batch),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected)
+    assert compiled.compile_seconds > 0
+
+
+def test_each_unknown_has_the_orders_of_its_own_equation():
+    v = pde.unknown("v", x, y, t)
+    problem = heat().replace(
+        equations=[u.diff(t) + u.diff(x, 4) + v, v.diff(t) + v.diff(x) - u],
+        conditions=[c for w in (u, v) for c in (pde.Initial(w, 1), pde.Periodic(w))],
+        unknowns=(u, v),
+    )
+    names = [term.name for term in periodic_terms(problem)]
+    assert names == [
+        *(f"periodic {d} on left" for d in ("u", "u_x", "u_xx", "u_xxx")),
+        "periodic u on bottom",
+        "periodic v on left",
+        "periodic v on bottom",
+    ]
+
+
+def test_a_kink_at_the_seam_is_not_frozen_into_the_lift():
+    """Allen-Cahn's x² cos πx has slopes ±2 at the ends: rows of u_x there would never fall."""
+    assert not build_ansatz(catalogue("allen-cahn"), periodic=False).exact
+    smooth = heat()
+    assert "initial u" in build_ansatz(smooth, periodic=False).exact
 
 
 def test_a_periodic_background_adds_nothing_and_another_its_jump():

@@ -1,4 +1,4 @@
-"""How often a solution changes by about itself, read off the symbols: how many slabs of time it wants."""
+"""How often a solution goes through a cycle, read off the symbols: how many slabs of time it wants."""
 
 from __future__ import annotations
 
@@ -9,61 +9,87 @@ import sympy as sp
 
 from ...declare import Initial, Problem
 from ...declare.domain import INSIDE, Array
+from ...residual.program import LoweringError, lower
+from ...residual.singularities import NOT_SMOOTH
 from ..slabs import reasons_against
 
 _POINTS = 500
 _MOST = 50  # slabs
-_AFFORDABLE = 2000  # operations of an equation with the initial data put in
+_AFFORDABLE = 500  # operations of an equation, and of the data in it
+_SMALL = 0.1  # of the largest unknown: an unknown that starts below may grow to it
+
+Data = dict[sp.Expr, sp.Expr]
 
 
 def slabs_of(problem: Problem) -> int:
-    """Number of equal slabs of time for "auto": the cycles of the fastest unknown at its start, rounded.
+    """Number of equal slabs of time for "auto": the cycles of the fastest unknown, as it starts, rounded.
 
-    An unknown u with ∂_t^q u = f has 1/(2π) (rms f / rms u)^(1/q) of them in a unit of time, f and u of the
-    initial data: a wave of wave number k at speed c has c k / (2π). One slab where that cannot be told (data
-    that are no expressions, a start from nothing), and where the problem cannot be cut.
+    With ∂_t^q u = f, and f' what f has without sources and without what only lets u grow or decay (its part
+    along u, for q = 1), u goes through 1/(2π) (rms f' / rms u)^(1/q) cycles in a unit of time: a wave of wave
+    number k at speed c through c k / (2π), a mode of diffusion through none. u and f are those of the initial
+    data.
+
+    One slab where that cannot be told: data that are no smooth expressions, a start from nothing, long
+    expressions, mixed derivatives in time and space; and where the problem cannot be cut. Unknowns without
+    initial data, such as a pressure, count as zero; initial velocities do not count.
     """
     if reasons_against(problem, 2) is not None or problem.domain.time is None:
         return 1
-    data: dict[sp.Expr, sp.Expr] = dict.fromkeys(problem.unknowns, sp.Integer(0))
+    data: Data = {}
     for condition in problem.of_type(Initial):
-        if not isinstance(condition.value, sp.Expr):
+        if not isinstance(condition.value, sp.Expr) or condition.value.has(*NOT_SMOOTH):
             return 1
         if condition.order == 0:
             data[condition.unknown] = problem.substitute(condition.value)
     start, end = problem.domain.time.bounds
     points = problem.domain.sample(_POINTS, np.random.default_rng(0), INSIDE)
     points[:, -1] = start
+    sizes = {u: float(np.sqrt(np.mean(_values(problem, e, points) ** 2))) for u, e in data.items()}
+    least = _SMALL * max(sizes.values(), default=0.0)
     rates = [
-        _rate(problem, term.expression, unknown, data, points)
+        _rate(problem, term.expression, unknown, data, points, max(sizes[unknown], least))
         for term in problem.terms
         if term.is_equation
-        for unknown in problem.unknowns
+        for unknown in data
     ]
-    return max(1, min(_MOST, round(max(rates) * (end - start) / (2 * math.pi))))
+    return max(1, round(min(_MOST, max(rates, default=0.0) * (end - start) / (2 * math.pi))))
 
 
 def _rate(
-    problem: Problem, equation: sp.Expr, unknown: sp.Expr, data: dict[sp.Expr, sp.Expr], points: Array
+    problem: Problem, equation: sp.Expr, unknown: sp.Expr, data: Data, points: Array, size: float
 ) -> float:
-    """(rms f / rms u)^(1/q), f from one equation; 0 where it does not hold ∂_t^q u."""
-    order, velocity = problem.time_order(unknown), sp.Dummy()
-    size = _rms(problem, data[unknown], points)
-    if not order or not size:
+    """(rms f' / size)^(1/q), f' from one equation; 0 where it does not hold ∂_t^q u, or cannot be told."""
+    order, time = problem.time_order(unknown), problem.coordinates[-1]
+    moving = [node for node, (_, index) in problem.derivatives(equation).items() if index[-1]]
+    velocity = sp.Derivative(unknown, (time, order)) if order else None
+    length = equation.count_ops() + sum(value.count_ops() for value in data.values())
+    if velocity not in moving or not size or length > _AFFORDABLE:
         return 0.0
-    mass = sp.diff(equation.xreplace({unknown.diff((problem.coordinates[-1], order)): velocity}), velocity)
-    if mass == 0:
+    if any(index[-1] and any(index[:-1]) for _, index in problem.derivatives(equation).values()):
         return 0.0
-    at_rest = equation.xreplace(data).doit()  # the data stand still: what is left of the equation is -f
-    force = at_rest / mass.xreplace(data).doit()
-    if force.count_ops() > _AFFORDABLE:
-        return 0.0
-    return float((_rms(problem, force, points) / size) ** (1 / order))
+    still = equation.xreplace({node: sp.Integer(0) for node in moving if node != velocity})
+    mass = sp.diff(still.xreplace({velocity: (v := sp.Dummy())}), v)
+    force = -still.xreplace({velocity: sp.Integer(0)}) / mass
+    nothing = dict.fromkeys(problem.unknowns, sp.Integer(0))
+    full, source = (_values(problem, force.xreplace(nothing | put).doit(), points) for put in (data, {}))
+    own, left = _values(problem, data[unknown], points), full - source
+    if order == 1 and own.any():
+        left = left - own * (left @ own) / (own @ own)
+    rate = float(np.sqrt(np.mean(left**2)) / size) ** (1 / order)
+    return rate if math.isfinite(rate) else 0.0
 
 
-def _rms(problem: Problem, expression: sp.Expr, points: Array) -> float:
-    """Root mean square of an expression of the coordinates, 0 where it has no finite values."""
+def _values(problem: Problem, expression: sp.Expr, points: Array) -> Array:
+    """An expression of the coordinates at points, (n,); NaN where it has no values."""
+    nothing = np.full(len(points), np.nan)
+    if expression.has(sp.nan, sp.zoo, sp.oo, sp.Derivative) or expression.free_symbols - {
+        *problem.coordinates
+    }:
+        return nothing
+    try:
+        function = lower(problem.coordinates, expression, "numpy")
+    except LoweringError:
+        return nothing
     with np.errstate(all="ignore"):
-        values = np.asarray(sp.lambdify(problem.coordinates, expression, ["scipy", "numpy"])(*points.T))
-    finite = np.broadcast_to(values, len(points))[np.isfinite(np.broadcast_to(values, len(points)))]
-    return float(np.sqrt(np.mean(finite**2))) if len(finite) else 0.0
+        found = np.asarray(function(*points.T), dtype=np.float64)
+    return np.array(np.broadcast_to(found, len(points)))

@@ -117,7 +117,8 @@ class PINN(Backend):
         exact_conditions: False turns every condition but periodicity into rows.
         periodicity: "exact" by harmonics as features; "rows" leaves the coordinates as they are, and
             compares the unknowns and their derivatives on opposite faces. Where something travels fast,
-            plain networks of coordinates can learn in a tenth of the steps.
+            plain networks of coordinates can learn in a tenth of the steps. Slabs of time hand on what
+            jump the earlier ones left.
         stream_function: in plane flow u = ψ_y and v = -ψ_x of a channel ψ: continuity holds exactly, the
             conditions of u and v become rows. Along periodic axes the flow keeps a mean of zero: not for
             forces that have a mean.
@@ -208,7 +209,8 @@ class PINN(Backend):
 
     def start(self, problem: Problem, context: Context) -> PINNState:
         formulation = self._formulate(problem)
-        slab = self._slab(formulation.problem, context, 0, [])
+        ends = self._ends(formulation.problem)
+        slab = self._slab(formulation.problem, context, [], ends)
         residual, rng = slab.residual, context.rng(1)
         theta, nothing = residual.start(), NoObjective(residual.shapes)
         state = PINNState(
@@ -219,6 +221,7 @@ class PINN(Backend):
             sets=self._draw(residual, rng),
             weights=self._first_weights(residual),
             compiled=self._wants_compilation(residual, context, len(slab.edges) - 1),
+            ends=ends,
             context=context,
             formulation=formulation,
             slab=slab,
@@ -256,9 +259,14 @@ class PINN(Backend):
         theta = arrays["theta"]
         context = Context(dtype=str(theta.dtype))
         formulation = self._formulate(problem)
+        ends = (
+            arrays["ends"].tolist()
+            if "ends" in arrays
+            else edges(formulation.problem, len(np.atleast_2d(theta)))
+        )
         fields: list[Field] = []
         for own in np.atleast_2d(theta):
-            slab = self._slab(formulation.problem, context, len(fields), fields)
+            slab = self._slab(formulation.problem, context, fields, ends)
             fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
         return formulation.field(fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges))
 
@@ -371,8 +379,8 @@ class PINN(Backend):
         """How unknowns come from the network's channels; None: each is one."""
         return stream_function_map(problem) if self.stream_function else None
 
-    def _slab(self, problem: Problem, context: Context, index: int, earlier: list[Field]) -> Slab:
-        ends = self._edges(problem)
+    def _slab(self, problem: Problem, context: Context, earlier: list[Field], ends: list[float]) -> Slab:
+        index = len(earlier)
         part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
         background = None
         if index:
@@ -401,7 +409,7 @@ class PINN(Backend):
         slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return slab
 
-    def _edges(self, problem: Problem) -> list[float]:
+    def _ends(self, problem: Problem) -> list[float]:
         """Times at which slabs meet, and both ends."""
         alone = self.stream_function or self.subdomains is not None or self.frame != "eulerian"
         is_open = self.slabs == "auto" and not alone
@@ -444,7 +452,8 @@ class PINN(Backend):
         needs_rows = self._main(residual).needs_rows
         each = _COMPILE_JACOBIAN_PAYS_AFTER * max(1.0, len(residual.groups) / 2)  # a compilation a group
         pays = each if needs_rows else _COMPILE_PAYS_AFTER
-        return shared > pays and not unruled(residual.model.network) and self.network not in LINEAR
+        is_once = self.network in LINEAR and not residual.program.parameters  # see `AffineObjective`
+        return shared > pays and not unruled(residual.model.network) and not is_once
 
     # -- points ------------------------------------------------------------------------------------
 
@@ -499,11 +508,18 @@ class PINN(Backend):
         batch = residual.batch([points.points for points in state.sets], self._weights(state))
         ranks = state.context.ranks
         blocks = ranks.share(residual.blocks(batch, multiple=ranks.count))
+        if self.network in LINEAR and self._keeps_points(residual) and AffineObjective.fits(residual, blocks):
+            state.slab.objective = None  # before the next one: each holds much memory
+            state.slab.objective = AffineObjective(residual, blocks, ranks)
+            return
         if state.compiled:
             residual = self._compiled(state, blocks)
-        is_affine = self.network in LINEAR and AffineObjective.fits(residual, blocks)
-        make = AffineObjective if is_affine else ResidualObjective
-        state.slab.objective = make(residual, blocks, ranks)
+        state.slab.objective = ResidualObjective(residual, blocks, ranks)
+
+    def _keeps_points(self, residual: Residual) -> bool:
+        """Whether points and weights stay for some steps."""
+        every = self._sampler(residual).every
+        return self.balance is None and (not every or every >= _MEMORYLESS_PERIOD)
 
     def _compiled(self, state: PINNState, blocks: Sequence[Batch]) -> Residual:
         """The compiled residual of the present slab.
@@ -625,10 +641,12 @@ class PINN(Backend):
     def _follow(self, state: PINNState) -> None:
         """Make the slab that the state is on: after a checkpoint was read it may be a later one."""
         problem, context = state.slab.problem, state.context
+        if state.slab.edges != state.ends:
+            state.slab = self._slab(problem, context, [], state.ends)
         while state.slab.index < len(state.finished):
             done = state.slab
             own = NetworkField(done.residual, state.finished[done.index])
-            state.slab = self._slab(problem, context, done.index + 1, [*done.earlier, own])
+            state.slab = self._slab(problem, context, [*done.earlier, own], state.ends)
 
     def _is_over(self, state: PINNState) -> bool:
         """True where the slab has had its equal share of what was left when it began."""

@@ -34,6 +34,7 @@ class PINNState:
         training, validation: mean squares of the equations at the collocation points and at held-out ones
             on the present slab, every 25 steps.
         redraws: how often they differed so much that points were redrawn.
+        ends: times at which slabs meet, and both ends.
     """
 
     theta: Tensor
@@ -52,6 +53,7 @@ class PINNState:
     training: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     redraws: int = 0
+    ends: list[float] = field(default_factory=list)
     context: Context = field(metadata={"transient": True}, default_factory=Context)
     formulation: Formulation = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]
     slab: Slab = field(metadata={"transient": True}, default=None)  # type: ignore[assignment]

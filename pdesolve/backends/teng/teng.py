@@ -41,7 +41,7 @@ _SAFETY, _LEAST_FACTOR, _MOST_FACTOR = 0.9, 0.2, 2.0
 _LOST = 100.0  # times rtol: a misfit that is tried again over a shorter step,
 _LEAST_RETRY = 1e-3  # if that is longer than this share of all time
 _START_AIM = 0.1  # times rtol: misfit at which fits from the start of a network are over
-_AIM = 0.01  # the same of a step, what it leaves is carried: closer fits cost more steps and mend nothing
+_AIM = 0.01  # the same of a step. What it leaves is carried: closer fits cost more steps and mend nothing
 _DEGRADED = 10.0  # times the median misfit of the last steps: the network is fitted anew,
 _REMEMBERED = 5  # if there were as many of them since it was last
 
