@@ -27,7 +27,7 @@ def test_it_is_for_networks_of_the_whole_alone():
     for other in (
         {"stream_function": True},
         {"frame": "lagrangian"},
-        {"subdomains": Subdomains("x", (0.5,))},
+        {"subdomains": Subdomains()},
     ):
         with pytest.raises(BackendOptionError, match="periodicity"):
             PINN(periodicity="rows", **other)
