@@ -106,7 +106,7 @@ def test_answers_and_checkpoints_keep_their_slabs_whatever_the_rule_says_later(m
         backend._next_slab(state)
     first, kept = alone.field(alone.start(problem, Context())), pack(state)
     values = backend.field(state).values(where, 1)
-    monkeypatch.setattr("pdesolve.backends.pinn.pinn.slabs_of", lambda problem: 2)
+    monkeypatch.setattr("pdesolve.backends.pinn.pace.slabs_of", lambda problem: 2)
     resumed = unpack(kept, backend.start(problem, Context(resuming=True)))
     np.testing.assert_array_equal(backend.field(resumed).values(where, 1), values)
     restored = backend.restore(problem, backend.field(state).arrays())

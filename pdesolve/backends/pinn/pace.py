@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -11,7 +12,10 @@ from ...declare import Initial, Problem
 from ...declare.domain import INSIDE, Array
 from ...residual.program import LoweringError, lower
 from ...residual.singularities import NOT_SMOOTH
-from ..slabs import reasons_against
+from ..slabs import edges, reasons_against
+
+if TYPE_CHECKING:
+    from .pinn import PINN
 
 _POINTS = 500
 _MOST = 50  # slabs
@@ -19,6 +23,13 @@ _AFFORDABLE = 500  # operations of an equation, and of the data in it
 _SMALL = 0.1  # of the largest unknown: an unknown that starts below may grow to it
 
 Data = dict[sp.Expr, sp.Expr]
+
+
+def ends_of(backend: PINN, problem: Problem) -> list[float]:
+    """Times at which slabs meet, and both ends."""
+    alone = backend.stream_function or backend.subdomains is not None or backend.frame != "eulerian"
+    is_open = backend.slabs == "auto" and not alone
+    return edges(problem, slabs_of(problem) if is_open else backend.slabs)
 
 
 def slabs_of(problem: Problem) -> int:

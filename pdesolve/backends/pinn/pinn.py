@@ -25,23 +25,20 @@ from ...declare.domain import Array
 from ...optimize import Adam, Optimizer
 from ...optimize.first_order import FirstOrder
 from ...residual.affine import AffineObjective
-from ...residual.ansatz import build_ansatz, common_periodic_axes
+from ...residual.ansatz import common_periodic_axes
 from ...residual.jets import unruled
-from ...residual.model import Model
 from ...residual.networks.maker import LINEAR
-from ...residual.networks.parallel import parallel
 from ...residual.objective import NoObjective, ResidualObjective, mean_squares
-from ...residual.outputs import OutputMap, stream_function_map
-from ...residual.periodicity import periodic_terms
+from ...residual.outputs import stream_function_map
 from ...residual.program import LoweringError, Program
 from ...residual.residual import Batch, Residual
-from ...residual.symmetry import Parity, in_words, parities
+from ...residual.symmetry import in_words
 from ...solution.field import Field
 from ...solution.finding import Finding
 from ...solution.history import History
 from ...solution.status import Status
 from ..base import Backend, Capabilities, Context, Progress
-from ..slabs import Carried, SlabField, Slabs, during, edges, reasons_against
+from ..slabs import SlabField, Slabs, edges, reasons_against
 from . import doctor
 from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
@@ -51,13 +48,13 @@ from .field import NetworkField
 from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
-from .network import pinn_network
-from .pace import slabs_of
+from .pace import ends_of
 from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
 from .state import PINNState, Slab
 from .subdomains import Subdomains, fold
+from .trial import symmetries_of, trial_residual
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +206,7 @@ class PINN(Backend):
 
     def start(self, problem: Problem, context: Context) -> PINNState:
         formulation = self._formulate(problem)
-        ends = self._ends(formulation.problem)
+        ends = ends_of(self, formulation.problem)
         slab = self._slab(formulation.problem, context, [], ends)
         residual, rng = slab.residual, context.rng(1)
         theta, nothing = residual.start(), NoObjective(residual.shapes)
@@ -329,7 +326,7 @@ class PINN(Backend):
         remarks = [
             self._chosen(state.slab.residual),
             f"{slabs} slabs of time" if slabs > 1 else "",
-            in_words(state.slab.problem, self._symmetries(state.slab.problem)),
+            in_words(state.slab.problem, symmetries_of(self, state.slab.problem)),
             state.formulation.remark(solved),
         ]
         return "; ".join(remark for remark in remarks if remark)
@@ -369,51 +366,11 @@ class PINN(Backend):
             return lagrangian(problem)
         return fold(problem, self.subdomains) if self.subdomains else Formulation(problem, problem)
 
-    def _symmetries(self, problem: Problem) -> dict[int, Parity]:
-        """Parities that the network takes on."""
-        if not self.symmetry or self.stream_function or callable(self.network):
-            return {}
-        return parities(problem)
-
-    def _outputs(self, problem: Problem) -> OutputMap | None:
-        """How unknowns come from the network's channels; None: each is one."""
-        return stream_function_map(problem) if self.stream_function else None
-
     def _slab(self, problem: Problem, context: Context, earlier: list[Field], ends: list[float]) -> Slab:
-        index = len(earlier)
-        part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
-        background = None
-        if index:
-            background = Carried(SlabField(earlier, ends), problem, ends[index])
-        is_periodic = self.periodicity == "exact"
-        program = Program(part, [*part.terms, *([] if is_periodic else periodic_terms(part))])
-        ansatz = build_ansatz(part, self.exact_conditions, carried=index > 0, periodic=is_periodic)
-        generator = context.generator(0)
-        copies = 1 if self.subdomains is None else len(self.subdomains.cuts) + 1
-        symmetries = self._symmetries(problem)  # of the whole: the state carried is not a term of the part
-        outputs = self._outputs(part)
-        channels = len(part.unknowns) // copies if outputs is None else outputs.channels
-        bodies = [
-            pinn_network(self, part, ansatz.periodic, symmetries, generator, channels) for _ in range(copies)
-        ]
-        network = bodies[0] if copies == 1 else parallel(bodies)
-        residual = Residual(
-            program,
-            Model(program, network, ansatz, outputs),
-            background=background,
-            dtype=getattr(torch, context.dtype),
-            device=context.device,
-        )
-        slab = Slab(index, problem, residual, earlier, ends)
+        residual, index = trial_residual(self, problem, context, earlier, ends), len(earlier)
         held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
-        slab.held_out = residual.batch([points.points for points in held_out], self._first_weights(residual))
-        return slab
-
-    def _ends(self, problem: Problem) -> list[float]:
-        """Times at which slabs meet, and both ends."""
-        alone = self.stream_function or self.subdomains is not None or self.frame != "eulerian"
-        is_open = self.slabs == "auto" and not alone
-        return edges(problem, slabs_of(problem) if is_open else self.slabs)
+        batch = residual.batch([points.points for points in held_out], self._first_weights(residual))
+        return Slab(index, problem, residual, earlier, ends, batch)
 
     def _choice(self, residual: Residual) -> tuple[Optimizer, str]:
         has_rules = not unruled(residual.model.network)
