@@ -10,7 +10,8 @@ import sympy as sp
 
 from ...declare import Initial, Problem
 from ...declare.domain import INSIDE, Array
-from ...residual.program import LoweringError, lower
+from ...declare.problem import MultiIndex
+from ...residual.program import Derivative, LoweredTerm, LoweringError, Program, lower
 from ...residual.singularities import NOT_SMOOTH
 from ..slabs import edges, reasons_against
 
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
 
 _POINTS = 500
 _MOST = 50  # slabs
-_AFFORDABLE = 500  # operations of an equation, and of the data in it
+_AFFORDABLE = 500  # operations in initial data
 _SMALL = 0.1  # of the largest unknown: an unknown that starts below may grow to it
-
-Data = dict[sp.Expr, sp.Expr]
 
 
 def ends_of(backend: PINN, problem: Problem) -> list[float]:
@@ -40,67 +39,87 @@ def slabs_of(problem: Problem) -> int:
     number k at speed c through c k / (2π), a mode of diffusion through none. u and f are those of the initial
     data.
 
-    One slab where that cannot be told: data that are no smooth expressions, a start from nothing, long
-    expressions, mixed derivatives in time and space; and where the problem cannot be cut. Unknowns without
+    One slab where that cannot be told: data that are no smooth expressions, or long ones, a start from
+    nothing, mixed derivatives in time and space; and where the problem cannot be cut. Unknowns without
     initial data, such as a pressure, count as zero; initial velocities do not count.
     """
     if reasons_against(problem, 2) is not None or problem.domain.time is None:
         return 1
-    data: Data = {}
+    data: dict[int, sp.Expr] = {}
     for condition in problem.of_type(Initial):
-        if not isinstance(condition.value, sp.Expr) or condition.value.has(*NOT_SMOOTH):
+        value = condition.value
+        if not isinstance(value, sp.Expr) or value.has(*NOT_SMOOTH) or value.count_ops() > _AFFORDABLE:
             return 1
         if condition.order == 0:
-            data[condition.unknown] = problem.substitute(condition.value)
-    start, end = problem.domain.time.bounds
+            data[problem.unknowns.index(condition.unknown)] = problem.substitute(value)
+    program, (start, end) = Program(problem), problem.domain.time.bounds
     points = problem.domain.sample(_POINTS, np.random.default_rng(0), INSIDE)
     points[:, -1] = start
-    sizes = {u: float(np.sqrt(np.mean(_values(problem, e, points) ** 2))) for u, e in data.items()}
-    least = _SMALL * max(sizes.values(), default=0.0)
-    rates = [
-        _rate(problem, term.expression, unknown, data, points, max(sizes[unknown], least))
-        for term in problem.terms
-        if term.is_equation
-        for unknown in data
-    ]
-    return max(1, round(min(_MOST, max(rates, default=0.0) * (end - start) / (2 * math.pi))))
+    wanted = {d for term in program.equations for d in term.derivatives}
+    with np.errstate(all="ignore"):
+        own = {k: _values(problem, value, points) for k, value in data.items()}
+        at_rest = {
+            (k, index): np.zeros(_POINTS)
+            if index[-1] or k not in data
+            else _values(problem, _derivative(problem, data[k], index), points)
+            for k, index in wanted
+        }
+        sizes = {k: _rms(values) for k, values in own.items()}
+        least = _SMALL * max(sizes.values(), default=0.0)
+        rates = [
+            _rate(program, term, at_rest, points, k, own[k], max(sizes[k], least))
+            for term in program.equations
+            for k in data
+        ]
+    finite = [rate for rate in rates if math.isfinite(rate)]
+    return max(1, round(min(_MOST, max(finite, default=0.0) * (end - start) / (2 * math.pi))))
 
 
 def _rate(
-    problem: Problem, equation: sp.Expr, unknown: sp.Expr, data: Data, points: Array, size: float
+    program: Program,
+    term: LoweredTerm,
+    at_rest: dict[Derivative, Array],
+    points: Array,
+    k: int,
+    own: Array,
+    size: float,
 ) -> float:
-    """(rms f' / size)^(1/q), f' from one equation; 0 where it does not hold ∂_t^q u, or cannot be told."""
-    order, time = problem.time_order(unknown), problem.coordinates[-1]
-    moving = [node for node, (_, index) in problem.derivatives(equation).items() if index[-1]]
-    velocity = sp.Derivative(unknown, (time, order)) if order else None
-    length = equation.count_ops() + sum(value.count_ops() for value in data.values())
-    if velocity not in moving or not size or length > _AFFORDABLE:
+    """(rms f' / size)^(1/q) of the k-th unknown, f' from one equation; 0 where that does not hold ∂_t^q u."""
+    problem = program.problem
+    order = problem.time_order(problem.unknowns[k])
+    velocity = (k, (*(0 for _ in problem.domain.space), order))
+    is_mixed = any(index[-1] and any(index[:-1]) for _, index in term.derivatives)
+    if not order or not size or velocity not in term.derivatives or is_mixed:
         return 0.0
-    if any(index[-1] and any(index[:-1]) for _, index in problem.derivatives(equation).values()):
-        return 0.0
-    still = equation.xreplace({node: sp.Integer(0) for node in moving if node != velocity})
-    mass = sp.diff(still.xreplace({velocity: (v := sp.Dummy())}), v)
-    force = -still.xreplace({velocity: sp.Integer(0)}) / mass
-    nothing = dict.fromkeys(problem.unknowns, sp.Integer(0))
-    full, source = (_values(problem, force.xreplace(nothing | put).doit(), points) for put in (data, {}))
-    own, left = _values(problem, data[unknown], points), full - source
+
+    def force(share: float) -> Array:
+        """f of this share of the state: an equation is linear in its highest time derivative."""
+        arrays = [share * at_rest[d] for d in term.derivatives]
+        still = program.evaluate(term, arrays, points)
+        arrays[term.derivatives.index(velocity)] = np.ones(len(points))
+        found: Array = -still / (program.evaluate(term, arrays, points) - still)
+        return found
+
+    left = force(1.0) - force(0.0)
     if order == 1 and own.any():
         left = left - own * (left @ own) / (own @ own)
-    rate = float(np.sqrt(np.mean(left**2)) / size) ** (1 / order)
-    return rate if math.isfinite(rate) else 0.0
+    return float((_rms(left) / size) ** (1 / order))
+
+
+def _derivative(problem: Problem, expression: sp.Expr, index: MultiIndex) -> sp.Expr:
+    """D^index of an expression."""
+    orders = [(c, n) for c, n in zip(problem.coordinates, index, strict=True) if n]
+    return sp.diff(expression, *orders) if orders else expression
 
 
 def _values(problem: Problem, expression: sp.Expr, points: Array) -> Array:
-    """An expression of the coordinates at points, (n,); NaN where it has no values."""
-    nothing = np.full(len(points), np.nan)
-    if expression.has(sp.nan, sp.zoo, sp.oo, sp.Derivative) or expression.free_symbols - {
-        *problem.coordinates
-    }:
-        return nothing
+    """An expression of the coordinates at points, (n,); NaN where NumPy lacks it."""
     try:
-        function = lower(problem.coordinates, expression, "numpy")
+        found = lower(problem.coordinates, expression, "numpy")(*points.T)
     except LoweringError:
-        return nothing
-    with np.errstate(all="ignore"):
-        found = np.asarray(function(*points.T), dtype=np.float64)
-    return np.array(np.broadcast_to(found, len(points)))
+        return np.full(len(points), np.nan)
+    return np.array(np.broadcast_to(np.asarray(found, dtype=np.float64), len(points)))
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
