@@ -109,8 +109,15 @@ CASES = {
         allen_cahn,
         "allen-cahn",
         {"variant": "dirichlet", "diffusivity": 1e-3},
-        PINN(slabs=5, depth=3, width=12, compile=False),
-        budget=30,
+        PINN(
+            slabs=4,
+            network="waves",
+            width=400,
+            points=1000,
+            sampler="fixed",
+            network_options={"spread": (200.0, 1.5)},
+        ),
+        budget=20,
     ),
     "poisson": Case(
         poisson,
