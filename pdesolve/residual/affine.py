@@ -6,7 +6,8 @@ Residuals r(x, D) and their Jacobian
 
     ∂r_i/∂θ = Σ_k ∂r_i/∂D_k (B_k)_i
 
-then cost products with B, and no pass through the network.
+then cost products with B, and no pass through the network. In systems B is kept with its zeros, the columns
+of other unknowns.
 """
 
 from __future__ import annotations
