@@ -109,8 +109,8 @@ def quick() -> list[Job]:
 def papers() -> list[Job]:
     """The methods as published and as this library prefers them, with the classical line; hours.
 
-    Options and budgets are those of the benchmark modules `pinn`, `gp` and `teng`. The published form of R3, whose network is
-    a function, stands in the table by its record alone.
+    Options and budgets are those of the benchmark modules `pinn`, `gp` and `teng`. The published form of R3,
+    whose network is a function, stands in the table by its record alone.
     """
     from pdesolve.benchmarks import gp, pinn, teng
 
