@@ -127,8 +127,8 @@ CASES: dict[str, Case] = {
         1e-4,
         {"slabs": 40, **WAVES, "width": 600, "harmonics": 32, "points": 1800, **spread(2.0)},
     ),
-    # Fronts form at t ~ 0.08, and cross several of their widths in 0.005. Not reached: two of three seeds lose
-    # the solution on some slab and go on from there.
+    # Fronts form at t ~ 0.08, and cross several of their widths in 0.005. Not reached: two of three seeds
+    # lose the solution on some slab and go on from there.
     "kuramoto-sivashinsky-chaotic": Case(
         "kuramoto-sivashinsky",
         1800,
