@@ -73,9 +73,7 @@ def released_mlp(d: int, k: int, generator: torch.Generator) -> nn.Module:
     """4 x 50 tanh of the coordinates as they are, PyTorch's own start: uniform within 1/√(inputs)."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise((d, 50, 50, 50, 50, k)):
-        linear = nn.utils.skip_init(
-            nn.Linear, inputs, outputs
-        )  # its own start draws from the global generator
+        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # its own start has no generator
         with torch.no_grad():
             for parameter in linear.parameters():
                 parameter.uniform_(-(inputs**-0.5), inputs**-0.5, generator=generator)

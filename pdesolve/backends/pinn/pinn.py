@@ -114,8 +114,8 @@ class PINN(Backend):
         exact_conditions: False turns every condition but periodicity into rows.
         periodicity: "exact" by harmonics as features; "rows" leaves the coordinates as they are, and
             compares the unknowns and their derivatives on opposite faces. Where something travels fast,
-            plain networks of coordinates can learn in a tenth of the steps. Slabs of time hand on what
-            jump the earlier ones left.
+            plain networks of coordinates can learn sooner by first-order methods. Slabs of time hand on
+            what jump the earlier ones left.
         stream_function: in plane flow u = ψ_y and v = -ψ_x of a channel ψ: continuity holds exactly, the
             conditions of u and v become rows. Along periodic axes the flow keeps a mean of zero: not for
             forces that have a mean.
@@ -182,9 +182,7 @@ class PINN(Backend):
             problem = self._formulate(problem).problem
         except FormulationError as error:
             return [str(error)]
-        common = (
-            range(len(problem.coordinates)) if self.periodicity == "rows" else common_periodic_axes(problem)
-        )
+        common = common_periodic_axes(problem)
         try:
             for term in Program(problem).terms:
                 term.function("torch")
@@ -256,13 +254,10 @@ class PINN(Backend):
         theta = arrays["theta"]
         context = Context(dtype=str(theta.dtype))
         formulation = self._formulate(problem)
-        ends = (
-            arrays["ends"].tolist()
-            if "ends" in arrays
-            else edges(formulation.problem, len(np.atleast_2d(theta)))
-        )
+        thetas = np.atleast_2d(theta)
+        ends = arrays.get("ends", np.array(edges(formulation.problem, len(thetas)))).tolist()
         fields: list[Field] = []
-        for own in np.atleast_2d(theta):
+        for own in thetas:
             slab = self._slab(formulation.problem, context, fields, ends)
             fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
         return formulation.field(fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges))
