@@ -154,7 +154,7 @@ CASES: dict[str, Case] = {
     # ones at every step, the default of that sampler, errors stayed above 1 on two peaks.
     **{
         f"{problem}-{sampler}": Case(problem, budget, 1e-4, {**PEAK, "sampler": chosen})
-        for problem, budget in (("poisson-peak", 60), ("poisson-two-peaks", 120))
+        for problem, budget in (("poisson-peak", 60), ("poisson-two-peaks", 300))
         for sampler, chosen in {
             "rad": RAD(every=10, pool=10, power=2.0),
             "aas": AAS(every=20),
