@@ -26,7 +26,11 @@ from ..declare.conditions import Initial, Observations
 from ..declare.domain import Array
 from ..residual import Derivative
 from ..residual.ansatz import evolution_order
+from ..residual.residual import Background
 from ..solution.field import Field
+
+_TOGETHER = 16384  # positions evaluated and remembered as one set
+_REMEMBERED = 4  # sets of positions: of training, of validation, and two to look at
 
 
 def during(problem: Problem, start: float, end: float) -> Problem:
@@ -99,20 +103,32 @@ def reasons_against(problem: Problem, slabs: Slabs) -> str | None:
 
 
 class Carried:
-    """The state of a field at one time, continued by its Taylor series in time."""
+    """The state of a field at one time, continued by its Taylor series in time.
 
-    def __init__(self, field: Field, problem: Problem, start: float) -> None:
+    The field of a slab consists of a function of its own and the state that an earlier field has carried
+    to it, and so on down to the start: after k slabs a state is a sum of k functions. Each state therefore
+    remembers its values at the last few sets of positions; where all slabs have their points at the same
+    positions, a slab costs as much as the first one.
+
+    Args:
+        before: what the field itself started from.
+    """
+
+    def __init__(
+        self, field: Field, problem: Problem, start: float, before: Background | None = None
+    ) -> None:
         self._field, self._start = field, start
+        self._before = before if isinstance(before, Carried) else None
         self._orders = [evolution_order(problem, unknown) for unknown in problem.unknowns]
+        self._remembered: dict[tuple[tuple[Derivative, ...], bytes], list[Array]] = {}
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         """Derivatives of Σ_j (t - t_k)^j / j! ∂_t^j u(x, t_k) at ``points`` (n, d), each (n,)."""
-        needed = sorted(
-            {(k, (*index[:-1], j)) for k, index in wanted for j in range(index[-1], self._orders[k])}
+        needed = tuple(
+            sorted({(k, (*index[:-1], j)) for k, index in wanted for j in range(index[-1], self._orders[k])})
         )
-        at_start = points.copy()
-        at_start[:, -1] = self._start
-        values = dict(zip(needed, self._field.derivatives(at_start, needed), strict=True)) if needed else {}
+        positions, where = np.unique(points[:, :-1], axis=0, return_inverse=True)
+        values = {d: v[where] for d, v in zip(needed, self._everywhere(positions, needed), strict=True)}
         since = points[:, -1] - self._start
         result = []
         for k, index in wanted:
@@ -122,6 +138,34 @@ class Carried:
                 total += since**power / math.factorial(power) * values[k, (*index[:-1], j)]
             result.append(total)
         return result
+
+    def _everywhere(self, positions: Array, needed: tuple[Derivative, ...]) -> Array:
+        """Derivatives at positions (n, d - 1), (k, n)."""
+        if not needed:
+            return np.empty((0, len(positions)))
+        parts = [positions[i : i + _TOGETHER] for i in range(0, len(positions), _TOGETHER)]
+        return np.concatenate([self._at(part, needed) for part in parts], axis=1)
+
+    def _at(self, positions: Array, needed: tuple[Derivative, ...]) -> list[Array]:
+        """The same for few positions, each (n,).
+
+        The earliest state that has forgotten them comes first, so that each finds those before it.
+        """
+        key = needed, positions.tobytes()
+        chain: list[Carried] = []
+        state: Carried | None = self
+        while state is not None and key not in state._remembered:
+            chain.append(state)
+            state = state._before
+        for forgetful in reversed(chain):
+            forgetful._remember(key, positions)
+        return self._remembered[key]
+
+    def _remember(self, key: tuple[tuple[Derivative, ...], bytes], positions: Array) -> None:
+        points = np.column_stack([positions, np.full(len(positions), self._start)])
+        if len(self._remembered) == _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = self._field.derivatives(points, key[0])
 
 
 class SlabField(Field):

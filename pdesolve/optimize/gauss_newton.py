@@ -77,7 +77,8 @@ class GaussNewton(Optimizer):
             of parameters. Slower at first, lower in the end, on the problems tried.
         patience: steps within which the loss must halve, else it is over (`StepReport.is_over`); None: never.
             Losses of networks fall in stairs, on which patience ends too early; where rows are linear in the
-            parameters, or nearly so, few steps reach the minimum, and 3 is enough.
+            parameters, or nearly so, few steps reach the minimum, and 3 is enough. One step of the least
+            damping that does not halve the loss is enough, too.
         sketch: number of random combinations of parameters that a step is sought in, drawn anew for each
             step; None seeks it among all parameters. From 3,000 parameters on, try 1,000.
     """
@@ -147,8 +148,9 @@ class GaussNewton(Optimizer):
             state.target, state.waited = state.loss / 2, 0
         else:
             state.waited += 1
-        if self.patience is not None and state.waited >= self.patience:
-            reason = f"the loss did not halve in {self.patience} steps"
+        undamped = state.damping <= self.least_damping
+        if self.patience is not None and state.waited >= (1 if undamped else self.patience):
+            reason = f"the loss did not halve in {state.waited} steps"
             return StepReport(True, float(move.norm()), reason, is_over=True)
         return StepReport(True, float(move.norm()))
 

@@ -99,6 +99,32 @@ def scales(problem):
     return {finding.who: finding for finding in mismatched_scales(Program(problem))}
 
 
+@pytest.mark.parametrize(
+    ("losses", "found"),
+    [
+        ([1e-12, 3e-12, 1e-12, 2e-5, 1e-6], "slab 4, from 0.3 to 0.4"),  # the worst, not the last
+        ([1e-12, 1e-10, 1e-8, 1e-7], None),  # by 300 times: it became harder
+        ([1e-3, 1e-9, 1e-10, 1e-9], None),  # the first one is often the worst
+        ([1e-30, 1e-30, 1e-22], None),  # nothing to speak of
+        ([1e-3], None),
+    ],
+)
+def test_a_slab_far_above_those_before_is_named(losses, found):
+    findings = doctor.growth(losses, [0.1 * k for k in range(len(losses) + 1)])
+    assert [finding.who for finding in findings] == ([] if found is None else [found])
+
+
+def test_a_front_that_one_slab_cannot_hold_is_found_with_its_times():
+    """80 waves hold a decaying sine to eleven digits, not what a source makes of it at t = 0.9."""
+    late = sp.sin(6 * sp.pi * x) / (1 + sp.exp(-200 * (t - sp.Rational(9, 10))))
+    problem = heat(equations=[u.diff(t) - u.diff(x, 2) / 2 - late], reference=None)
+    backend = PINN(network="waves", width=80, points=320, sampler="fixed", slabs=5, compile=False)
+    solution = pde.solve(problem, backend, steps=60, progress=False)
+    finding = next(finding for finding in solution.diagnosis if finding.who.startswith("slab"))
+    assert finding.who == "slab 5, from 0.8 to 1"
+    assert "times that of earlier slabs" in finding.what
+
+
 def test_terms_that_differ_too_much_are_named_with_their_sizes():
     """u_t ~ 1/0.5 against k u_xx ~ 1e-8 on lengths of one: they are 2e8 apart, by hand."""
     finding = scales(heat(k=1e-8, reference=None))["equation"]

@@ -92,6 +92,17 @@ def test_patience_ends_a_slow_descent_and_new_points_do_not_renew_it():
     assert not halving.step(halving.start(slow, tensor([1.0])), slow).is_over
 
 
+def test_patience_ends_with_the_first_undamped_step_that_does_not_halve_the_loss():
+    """min |θ - 1|² + |θ + 1|²: the first undamped step reaches 2."""
+    rows = Squares(lambda th: torch.cat([th - 1, th + 1]))
+    optimizer = GaussNewton(damping=1e-15, least_damping=1e-16, patience=3)
+    state = optimizer.start(rows, tensor([5.0]))
+    assert not optimizer.step(state, rows).is_over
+    report = optimizer.step(state, rows)
+    assert state.loss == pytest.approx(2.0)
+    assert not report.moved or report.is_over
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.floats(-8, 1), st.booleans(), st.integers(0, 99))
 def test_all_forms_of_the_damped_system_agree(m, p, power, marquardt, seed):

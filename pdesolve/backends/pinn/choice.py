@@ -59,8 +59,8 @@ _GAUSS_NEWTON = 2500
 _DENSE = 6000
 
 
-_LINEAR = GaussNewton(damping=1e-10, factor=10.0, patience=3)
-"""For networks that are linear in their parameters: nearly undamped, and soon over."""
+_LINEAR = GaussNewton(damping=1e-15, factor=10.0, patience=3)
+"""For networks that are linear in their parameters: undamped at first, and soon over."""
 
 
 def choose_optimizer(

@@ -87,6 +87,23 @@ def overfitting(training: Sequence[float], validation: Sequence[float], redraws:
     ]
 
 
+def growth(losses: Sequence[float], ends: Sequence[float]) -> list[Finding]:
+    """A slab of time whose residual is far above what it was before; ``losses``: mean squares, one a slab."""
+    worst = int(np.argmax(losses))
+    before = float(np.median(losses[:worst])) if worst else math.inf
+    ratio = math.sqrt(losses[worst] / max(before, _TINY))
+    if ratio <= _DOMINATES or math.sqrt(losses[worst]) < _NEGLIGIBLE:
+        return []
+    return [
+        Finding(
+            f"slab {worst + 1}, from {ends[worst]:.6g} to {ends[worst + 1]:.6g}",
+            f"its residual, {math.sqrt(losses[worst]):.1e}, is {ratio:.0e} times that of earlier slabs",
+            "Give shorter slabs from there on (slabs= takes the times at which they meet) or a larger "
+            "network; where it grew from slab to slab, more points=, four for each parameter.",
+        )
+    ]
+
+
 def dominance(residual: Residual, theta: Tensor, held_out: Batch, weights: Sequence[float]) -> list[Finding]:
     """An equation whose residual is 1e3 times that of all others, or a condition that is so against them."""
     sets = observed(residual)

@@ -8,7 +8,7 @@ import torch
 
 from ...declare.domain import Array
 from ...residual import Derivative
-from ...residual.residual import Residual
+from ...residual.residual import Background, Residual
 from ...solution.field import Field
 
 _CHUNK = 16384  # points evaluated at once: bounds the memory of large grids
@@ -20,6 +20,11 @@ class NetworkField(Field):
     def __init__(self, residual: Residual, theta: torch.Tensor) -> None:
         self._residual = residual
         self._theta = theta.detach().clone()
+
+    @property
+    def background(self) -> Background | None:
+        """What the network's part is added to."""
+        return self._residual.background
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         pieces = []

@@ -256,7 +256,7 @@ class PINN(Backend):
         formulation = self._formulate(problem)
         thetas = np.atleast_2d(theta)
         ends = arrays.get("ends", np.array(edges(formulation.problem, len(thetas)))).tolist()
-        fields: list[Field] = []
+        fields: list[NetworkField] = []
         for own in thetas:
             slab = self._slab(formulation.problem, context, fields, ends)
             fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
@@ -306,6 +306,7 @@ class PINN(Backend):
         return [
             *doctor.plateau(state.validation, _CHECK),
             *doctor.overfitting(state.training, state.validation, state.redraws),
+            *doctor.growth([*state.losses, self._held_out_loss(state)], state.ends),
             *doctor.dominance(residual, state.theta, state.slab.held_out, self._first_weights(residual)),
             *(doctor.noise(residual, found) if found is not None else []),
             *scales,
@@ -361,9 +362,11 @@ class PINN(Backend):
             return lagrangian(problem)
         return fold(problem, self.subdomains) if self.subdomains else Formulation(problem, problem)
 
-    def _slab(self, problem: Problem, context: Context, earlier: list[Field], ends: list[float]) -> Slab:
+    def _slab(
+        self, problem: Problem, context: Context, earlier: list[NetworkField], ends: list[float]
+    ) -> Slab:
         residual, index = trial_residual(self, problem, context, earlier, ends), len(earlier)
-        held_out = self._draw(residual, context.rng(2 + index), _HELD_OUT)
+        held_out = self._draw(residual, context.rng(2), _HELD_OUT)  # at the same positions on all slabs
         batch = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return Slab(index, problem, residual, earlier, ends, batch)
 
@@ -610,7 +613,7 @@ class PINN(Backend):
         state.finished.append(state.theta)
         self._follow(state)
         # The parameters stay: N is about the rate of change of u, which one slab hands on to the next.
-        state.sets = self._draw(state.slab.residual, state.rng)
+        state.sets = self._draw(state.slab.residual, state.context.rng(1))  # for `Carried`, which remembers
         state.weights = self._first_weights(state.slab.residual)
         state.training, state.validation = [], []
         state.began, state.slab_step, state.failures = state.context.spent(), 0, 0

@@ -12,8 +12,8 @@ from ...declare import Problem
 from ...optimize import FirstOrderState
 from ...residual.objective import ResidualObjective
 from ...residual.residual import Batch, Residual
-from ...solution.field import Field
 from ..base import Context
+from .field import NetworkField
 from .formulation import Formulation
 from .samplers import PointSet
 
@@ -75,7 +75,7 @@ class Slab:
     index: int
     problem: Problem
     residual: Residual
-    earlier: list[Field]
+    earlier: list[NetworkField]
     edges: list[float]
     held_out: Batch = ()
     objective: ResidualObjective | None = None

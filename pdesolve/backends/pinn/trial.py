@@ -15,9 +15,9 @@ from ...residual.periodicity import periodic_terms
 from ...residual.program import Program
 from ...residual.residual import Residual
 from ...residual.symmetry import Parity, parities
-from ...solution.field import Field
 from ..base import Context
-from ..slabs import Carried, SlabField, during
+from ..slabs import Carried, during
+from .field import NetworkField
 from .network import pinn_network
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ def symmetries_of(backend: PINN, problem: Problem) -> dict[int, Parity]:
 
 
 def trial_residual(
-    backend: PINN, problem: Problem, context: Context, earlier: list[Field], ends: list[float]
+    backend: PINN, problem: Problem, context: Context, earlier: list[NetworkField], ends: list[float]
 ) -> Residual:
     """The residual of the slab after ``earlier`` ones; slabs meet at ``ends``."""
     index = len(earlier)
     part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
-    background = Carried(SlabField(earlier, ends), problem, ends[index]) if index else None
+    background = None
+    if earlier:
+        background = Carried(earlier[-1], problem, ends[index], earlier[-1].background)
     is_periodic = backend.periodicity == "exact"
     program = Program(part, [*part.terms, *([] if is_periodic else periodic_terms(part))])
     ansatz = build_ansatz(part, backend.exact_conditions, carried=index > 0, periodic=is_periodic)
