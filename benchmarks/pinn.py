@@ -126,7 +126,7 @@ CASES: dict[str, Case] = {
         {"slabs": 40, **WAVES, "width": 600, "harmonics": 32, "points": 1800, **spread(2.0)},
     ),
     # Fronts form at t ~ 0.08; from then on the error grows 300 times. With 2.3 points for each parameter
-    # instead of four the residual grew by half from slab to slab.
+    # instead of four the residual grew by half from slab to slab (seed 10).
     "kuramoto-sivashinsky-chaotic": Case(
         "kuramoto-sivashinsky",
         1800,

@@ -50,13 +50,14 @@ def waves(
     Good values: harmonics a little above the highest that the solution holds at the precision wanted: they
     fall off like exp(-k d π) with d the distance, in scaled coordinates, of the nearest complex singularity.
     R = 1.5 to 2 along time, on slabs in which the solution changes by about itself; two or three points for
-    each wave.
+    each wave, four where many slabs follow each other: with fewer, what one slab leaves grows in the next.
 
-    | problem                                 | slabs | harmonics | width | R   |
-    |-----------------------------------------|-------|-----------|-------|-----|
-    | convection, β = 50                      | 5     | 2         | 120   | 8   |
-    | Korteweg-de Vries, δ = 0.022, to t = 1  | 30    | 96        | 1000  | 1.5 |
-    | Kuramoto-Sivashinsky, regular, to t = 1 | 40    | 32        | 600   | 2   |
+    | problem                                   | slabs | harmonics | width | R   |
+    |-------------------------------------------|-------|-----------|-------|-----|
+    | convection, β = 50                        | 5     | 2         | 120   | 8   |
+    | Korteweg-de Vries, δ = 0.022, to t = 1    | 30    | 96        | 1000  | 1.5 |
+    | Kuramoto-Sivashinsky, regular, to t = 1   | 40    | 32        | 600   | 2   |
+    | Kuramoto-Sivashinsky, chaotic, to t = 0.5 | 185   | 96        | 1000  | 2   |
 
     ``pdesolve.benchmarks.pinn`` runs these.
 
