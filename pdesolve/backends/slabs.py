@@ -26,11 +26,12 @@ from ..declare.conditions import Initial, Observations
 from ..declare.domain import Array
 from ..residual import Derivative
 from ..residual.ansatz import evolution_order
-from ..residual.residual import Background
 from ..solution.field import Field
 
-_TOGETHER = 16384  # positions evaluated and remembered as one set
-_REMEMBERED = 4  # sets of positions: of training, of validation, and two to look at
+TOGETHER = 16384
+"""Positions at which a state is evaluated and remembered as one set."""
+
+_REMEMBERED = 32  # sets of positions: two for each group of rows in training, others to look at
 
 
 def during(problem: Problem, start: float, end: float) -> Problem:
@@ -102,25 +103,29 @@ def reasons_against(problem: Problem, slabs: Slabs) -> str | None:
     return None
 
 
+_Key = tuple[tuple[Derivative, ...], bytes]
+
+
 class Carried:
     """The state of a field at one time, continued by its Taylor series in time.
 
     The field of a slab consists of a function of its own and the state that an earlier field has carried
-    to it, and so on down to the start: after k slabs a state is a sum of k functions. Each state therefore
-    remembers its values at the last few sets of positions; where all slabs have their points at the same
-    positions, a slab costs as much as the first one.
+    to it, and so on down to the start: after k slabs a state is a sum of k functions. The states of a chain
+    therefore share a memory of the last sets of positions, each with its values as of the latest state that
+    was asked for them. Where all slabs have points at the same positions, a slab costs as much as the
+    first one; elsewhere a state costs k evaluations.
 
     Args:
-        before: what the field itself started from.
+        before: the state that the field itself started from.
     """
 
-    def __init__(
-        self, field: Field, problem: Problem, start: float, before: Background | None = None
-    ) -> None:
-        self._field, self._start = field, start
-        self._before = before if isinstance(before, Carried) else None
+    def __init__(self, field: Field, problem: Problem, start: float, before: Carried | None = None) -> None:
+        self._field, self._start, self._before = field, start, before
         self._orders = [evolution_order(problem, unknown) for unknown in problem.unknowns]
-        self._remembered: dict[tuple[tuple[Derivative, ...], bytes], list[Array]] = {}
+        self._memory: dict[_Key, tuple[Carried, Array]] = {} if before is None else before._memory
+
+    def __deepcopy__(self, memo: object) -> Carried:
+        return self  # it does not change, and copies of long chains would call one another too often
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         """Derivatives of Σ_j (t - t_k)^j / j! ∂_t^j u(x, t_k) at ``points`` (n, d), each (n,)."""
@@ -128,7 +133,7 @@ class Carried:
             sorted({(k, (*index[:-1], j)) for k, index in wanted for j in range(index[-1], self._orders[k])})
         )
         positions, where = np.unique(points[:, :-1], axis=0, return_inverse=True)
-        values = {d: v[where] for d, v in zip(needed, self._everywhere(positions, needed), strict=True)}
+        values = dict(zip(needed, self._at(positions, needed)[:, where.reshape(-1)], strict=True))
         since = points[:, -1] - self._start
         result = []
         for k, index in wanted:
@@ -139,33 +144,33 @@ class Carried:
             result.append(total)
         return result
 
-    def _everywhere(self, positions: Array, needed: tuple[Derivative, ...]) -> Array:
+    def _at(self, positions: Array, needed: tuple[Derivative, ...]) -> Array:
         """Derivatives at positions (n, d - 1), (k, n)."""
-        if not needed:
-            return np.empty((0, len(positions)))
-        parts = [positions[i : i + _TOGETHER] for i in range(0, len(positions), _TOGETHER)]
-        return np.concatenate([self._at(part, needed) for part in parts], axis=1)
-
-    def _at(self, positions: Array, needed: tuple[Derivative, ...]) -> list[Array]:
-        """The same for few positions, each (n,).
-
-        The earliest state that has forgotten them comes first, so that each finds those before it.
-        """
+        if not needed or not len(positions):
+            return np.empty((len(needed), len(positions)))
+        if len(positions) > TOGETHER:
+            parts = np.split(positions, range(TOGETHER, len(positions), TOGETHER))
+            return np.concatenate([self._at(part, needed) for part in parts], axis=1)
         key = needed, positions.tobytes()
+        known = self._memory[key][0] if key in self._memory else None
         chain: list[Carried] = []
         state: Carried | None = self
-        while state is not None and key not in state._remembered:
+        while state is not None and state is not known:
             chain.append(state)
             state = state._before
-        for forgetful in reversed(chain):
-            forgetful._remember(key, positions)
-        return self._remembered[key]
+        for later in reversed(chain):  # from the one after the known one on: each finds what is before it
+            points = np.column_stack([positions, np.full(len(positions), later._start)])
+            later._remember(key, np.stack(later._field.derivatives(points, needed)))
+        values = self._memory[key][1]
+        self._remember(key, values)
+        return values
 
-    def _remember(self, key: tuple[tuple[Derivative, ...], bytes], positions: Array) -> None:
-        points = np.column_stack([positions, np.full(len(positions), self._start)])
-        if len(self._remembered) == _REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key] = self._field.derivatives(points, key[0])
+    def _remember(self, key: _Key, values: Array) -> None:
+        """As the last of the memory; the first one goes where it is full."""
+        self._memory.pop(key, None)
+        self._memory[key] = self, values
+        if len(self._memory) > _REMEMBERED:
+            del self._memory[next(iter(self._memory))]
 
 
 class SlabField(Field):

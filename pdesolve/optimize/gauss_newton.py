@@ -77,8 +77,9 @@ class GaussNewton(Optimizer):
             of parameters. Slower at first, lower in the end, on the problems tried.
         patience: steps within which the loss must halve, else it is over (`StepReport.is_over`); None: never.
             Losses of networks fall in stairs, on which patience ends too early; where rows are linear in the
-            parameters, or nearly so, few steps reach the minimum, and 3 is enough. One step of the least
-            damping that does not halve the loss is enough, too.
+            parameters, or nearly so, few steps reach the minimum, and 3 is enough.
+        least_gain: it is over, too, where the linearised rows promise, without damping, to lower the loss by
+            less than this share; None: never. 0.1 suits rows that are (nearly) linear in the parameters.
         sketch: number of random combinations of parameters that a step is sought in, drawn anew for each
             step; None seeks it among all parameters. From 3,000 parameters on, try 1,000.
     """
@@ -91,6 +92,7 @@ class GaussNewton(Optimizer):
     acceleration: bool = True
     marquardt: bool = False
     patience: int | None = None
+    least_gain: float | None = None
     sketch: int | None = None
 
     name: ClassVar[str] = "gauss-newton"
@@ -124,9 +126,12 @@ class GaussNewton(Optimizer):
         system = self._system(state, jacobian, objective.ranks)
         state.system = system.name
         best: tuple[float, float, Tensor] | None = None
-        damping, falling = max(state.damping / self.factor, self.least_damping), True
+        damping, falling, is_over = max(state.damping / self.factor, self.least_damping), True, False
         for _ in range(self.trials):
-            move = self._move(system.damped(damping), rows, jacobian, lift, state, objective)
+            damped = system.damped(damping)
+            if damping <= self.least_damping:
+                is_over = self._gains_little(damped, rows, jacobian, objective.ranks)
+            move = self._move(damped, rows, jacobian, lift, state, objective)
             loss = math.inf if move is None else self._loss(objective, state.theta + move)
             state.evaluations += 1
             if move is not None and loss < (state.loss if best is None else best[0]):
@@ -134,25 +139,28 @@ class GaussNewton(Optimizer):
                 if not falling or damping <= self.least_damping:
                     break
                 damping = max(damping / self.factor, self.least_damping)
-            elif best is not None:
+            elif best is not None or is_over:
                 break
             else:
                 falling = False
                 damping *= self.factor
+        if best is None and not is_over:
+            undamped = system.damped(self.least_damping)
+            is_over = self._gains_little(undamped, rows, jacobian, objective.ranks)
+        reason = "linearised, the rows promise little more" if is_over else ""
         if best is None:
             state.damping = min(damping, 1e6)
-            return StepReport(False, reason=f"no damping up to {damping:.0e} lowered the loss")
+            reason = reason or f"no damping up to {damping:.0e} lowered the loss"
+            return StepReport(False, reason=reason, is_over=is_over)
         state.loss, state.damping, move = best
         state.theta = state.theta + move
         if state.loss <= state.target:
             state.target, state.waited = state.loss / 2, 0
         else:
             state.waited += 1
-        undamped = state.damping <= self.least_damping
-        if self.patience is not None and state.waited >= (1 if undamped else self.patience):
-            reason = f"the loss did not halve in {state.waited} steps"
-            return StepReport(True, float(move.norm()), reason, is_over=True)
-        return StepReport(True, float(move.norm()))
+        if not is_over and self.patience is not None and state.waited >= self.patience:
+            is_over, reason = True, f"the loss did not halve in {self.patience} steps"
+        return StepReport(True, float(move.norm()), reason, is_over=is_over)
 
     def _system(self, state: GaussNewtonState, jacobian: Tensor, ranks: Ranks) -> System:
         kind = self.system
@@ -185,6 +193,14 @@ class GaussNewton(Optimizer):
             if float(half.norm()) <= 0.75 * float(velocity.norm()):  # not so where it is not finite
                 move = lift(velocity + half)
         return move if bool(torch.isfinite(move).all()) else None
+
+    def _gains_little(self, damped: Damped | None, rows: Tensor, jacobian: Tensor, ranks: Ranks) -> bool:
+        """Whether the loss would fall by less than ``least_gain`` of itself if the rows were linear."""
+        if self.least_gain is None or damped is None:
+            return False
+        left = rows + jacobian @ damped.solve(rows)
+        before, after = ranks.sum(torch.stack([rows.square().sum(), left.square().sum()])).tolist()
+        return bool(after >= (1 - self.least_gain) * before)
 
     @staticmethod
     def _loss(objective: LeastSquares, theta: Tensor) -> float:

@@ -105,6 +105,8 @@ def scales(problem):
         ([1e-12, 3e-12, 1e-12, 2e-5, 1e-6], "slab 4, from 0.3 to 0.4"),  # the worst, not the last
         ([1e-12, 1e-10, 1e-8, 1e-7], None),  # by 300 times: it became harder
         ([1e-3, 1e-9, 1e-10, 1e-9], None),  # the first one is often the worst
+        ([1e-3, 1e-14, 1e-14, 1e-4], "slab 4, from 0.3 to 0.4"),  # and hides no other
+        ([1e-12, float("nan"), 1e-12], None),
         ([1e-30, 1e-30, 1e-22], None),  # nothing to speak of
         ([1e-3], None),
     ],

@@ -8,6 +8,7 @@ import pdesolve as pde
 from pdesolve.backends.base import Context
 from pdesolve.backends.pinn import PINN
 from pdesolve.backends.slabs import Carried
+from pdesolve.optimize import GaussNewton
 from pdesolve.solution.field import Field
 
 x, t = pde.coordinates("x t")
@@ -33,6 +34,13 @@ class Growth(Field):
         return {}
 
 
+WAVE = pde.Problem(
+    "travelling",
+    [u.diff(t) + u.diff(x)],
+    pde.Interval(x, 0, 2 * sp.pi) * pde.Time(t, 0, 2),
+    [pde.Initial(u, sp.sin(x)), pde.Periodic(u)],
+    reference=sp.sin(x - t),
+)
 LINE = pde.Problem(
     "line",
     [u.diff(t) + u.diff(x)],
@@ -79,15 +87,94 @@ def test_fields_are_asked_once_for_the_positions_that_slabs_share():
     assert [field.asked for field in fields] == [1] * 30
 
 
-def test_states_remember_a_few_sets_of_positions():
+def test_states_share_a_memory_that_does_not_grow():
     state, fields = chain(2)
-    for offset in range(6):
+    for offset in range(40):
         state.derivatives(at(np.linspace(0, 1, 5) + offset), [(0, (0, 0))])
-    assert len(state._remembered) < 6
+    assert len(state._memory) == 32
+    assert state._memory is state._before._memory
     asked = fields[-1].asked
-    first = state.derivatives(at(np.linspace(0, 1, 5)), [(0, (0, 0))])[0]
+    first = state.derivatives(at(np.linspace(0, 1, 5)), [(0, (0, 0))])[0]  # forgotten
     assert fields[-1].asked == asked + 1
     assert first == pytest.approx(RATE * (np.sin(np.linspace(0, 1, 5)) + np.sin(2 * np.linspace(0, 1, 5))))
+
+
+def test_an_earlier_state_can_be_asked_after_a_later_one():
+    state, _ = chain(3)
+    positions = np.linspace(0, 6, 9)
+    later = state.derivatives(at(positions), [(0, (0, 0))])[0]
+    earlier = state._before.derivatives(at(positions), [(0, (0, 0))])[0]
+    assert later - earlier == pytest.approx(RATE * np.sin(3 * positions))
+    assert np.array_equal(state.derivatives(at(positions), [(0, (0, 0))])[0], later)
+
+
+def test_no_positions_have_no_values():
+    state, _ = chain(2)
+    assert [values.shape for values in state.derivatives(np.empty((0, 2)), [(0, (0, 0))])] == [(0,)]
+
+
+def test_states_of_second_order_in_time_and_two_directions_are_taylor_series():
+    """u = sin(x + 2 y - 3 t) and its rate, continued from t = 1/2."""
+    y = pde.coordinates("y")
+    v = pde.unknown("v", x, y, t)
+    box = pde.Interval(x, 0, 2 * sp.pi) * pde.Interval(y, 0, 2 * sp.pi) * pde.Time(t, 0, 1)
+    wave = sp.sin(x + 2 * y - 3 * t)
+    start = [
+        pde.Initial(v, wave.subs(t, 0)),
+        pde.Initial(v.diff(t), wave.diff(t).subs(t, 0)),
+        pde.Periodic(v),
+    ]
+    problem = pde.Problem("wave", [5 * v.diff(t, 2) - 9 * v.diff(x, 2) - 9 * v.diff(y, 2)], box, start)
+
+    class Wave(Field):
+        def derivatives(self, points, wanted):
+            phase = points @ [1.0, 2.0, -3.0]
+            return [2.0**j * (-3.0) ** k * np.sin(phase + np.pi / 2 * (i + j + k)) for _, (i, j, k) in wanted]
+
+        def arrays(self):
+            return {}
+
+    points = box.sample(30, np.random.default_rng(0))
+    found = Carried(Wave(), problem, 0.5).derivatives(
+        points, [(0, (0, 0, 0)), (0, (0, 1, 0)), (0, (1, 0, 1))]
+    )
+    series = wave.subs(t, 0.5) + (t - 0.5) * wave.diff(t).subs(t, 0.5)
+    for values, expression in zip(found, (series, series.diff(y), series.diff(x, t)), strict=True):
+        assert values == pytest.approx(sp.lambdify((x, y, t), expression)(*points.T), abs=1e-12)
+
+
+def test_a_restored_field_is_the_one_that_was_asked_while_it_grew():
+    backend = PINN(network="waves", width=12, harmonics=2, points=40, sampler="fixed", slabs=4, compile=False)
+    state = backend.start(LINE, Context())
+    points = LINE.domain.sample(60, np.random.default_rng(0))
+    while not state.slab.is_last:
+        backend.advance(state)
+        backend.field(state).derivatives(points[points[:, 1] < 2.5], [(0, (0, 0))])
+    grown = backend.field(state)
+    restored = backend.restore(LINE, grown.arrays())
+    wanted = [(0, (0, 0)), (0, (1, 0)), (0, (0, 1))]
+    for a, b in zip(grown.derivatives(points, wanted), restored.derivatives(points, wanted), strict=True):
+        assert np.allclose(a, b, rtol=0, atol=1e-13)
+
+
+def test_optimisers_start_anew_on_each_slab():
+    """With patience 3 each slab ends in its own time, whatever the loss of the one before."""
+    started = []
+
+    class Counting(GaussNewton):
+        def start(self, objective, theta):
+            made = super().start(objective, theta)
+            started.append((made.loss, made.waited))
+            return made
+
+    optimizer = Counting(damping=1e-16, factor=10.0, patience=3, least_gain=0.1)
+    options = {"network": "waves", "width": 40, "harmonics": 3, "points": 120, "sampler": "fixed"}
+    backend = PINN(slabs=4, optimizer=optimizer, compile=False, **options)
+    solution = pde.solve(WAVE, backend, steps=60, progress=False)
+    assert solution.error().relative_l2 < 1e-3
+    used = started[1:]  # the first was for the state of the start, without points
+    assert len(used) == 4
+    assert all(loss > 1e-8 for loss, _ in used)  # that of a state carried on, not of the slab before
 
 
 def test_many_positions_are_asked_for_in_parts():

@@ -92,15 +92,35 @@ def test_patience_ends_a_slow_descent_and_new_points_do_not_renew_it():
     assert not halving.step(halving.start(slow, tensor([1.0])), slow).is_over
 
 
-def test_patience_ends_with_the_first_undamped_step_that_does_not_halve_the_loss():
-    """min |θ - 1|² + |θ + 1|²: the first undamped step reaches 2."""
+@pytest.mark.parametrize("least_gain", [0.1, None])
+def test_it_is_over_where_linearised_rows_promise_little(least_gain):
+    """min |θ - 1|² + |θ + 1|²: the first undamped step reaches 2, and another one gains nothing."""
     rows = Squares(lambda th: torch.cat([th - 1, th + 1]))
-    optimizer = GaussNewton(damping=1e-15, least_damping=1e-16, patience=3)
+    optimizer = GaussNewton(damping=1e-16, least_gain=least_gain)
     state = optimizer.start(rows, tensor([5.0]))
-    assert not optimizer.step(state, rows).is_over
-    report = optimizer.step(state, rows)
+    first = optimizer.step(state, rows)
+    assert first.moved and not first.is_over
     assert state.loss == pytest.approx(2.0)
-    assert not report.moved or report.is_over
+    before = state.evaluations
+    second = optimizer.step(state, rows)
+    assert second.is_over == (least_gain is not None)
+    assert ("promise" in second.reason) == second.is_over
+    assert (state.evaluations - before > 5) == (
+        least_gain is None
+    )  # where nothing is gained no search is needed
+
+
+def test_a_long_way_of_small_steps_is_not_over():
+    """Rows so curved that undamped steps fail, and damped ones gain a little each: much is promised."""
+    bent = Squares(lambda th: torch.stack([100 * (th[1] - th[0] ** 2), 1 - th[0], torch.ones_like(th[0])]))
+    optimizer = GaussNewton(damping=1e-16, factor=10.0, least_gain=0.1, acceleration=False)
+    state = optimizer.start(bent, tensor([-1.2, 1.0]))
+    steps = 0
+    while not optimizer.step(state, bent).is_over:
+        steps += 1
+        assert steps < 1000
+    assert steps > 20
+    assert state.loss < 1.12  # of which 1 stays
 
 
 @settings(max_examples=25, deadline=None)

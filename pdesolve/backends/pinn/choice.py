@@ -59,7 +59,7 @@ _GAUSS_NEWTON = 2500
 _DENSE = 6000
 
 
-_LINEAR = GaussNewton(damping=1e-15, factor=10.0, patience=3)
+_LINEAR = GaussNewton(damping=1e-16, factor=10.0, patience=3, least_gain=0.1)
 """For networks that are linear in their parameters: undamped at first, and soon over."""
 
 

@@ -89,17 +89,19 @@ def overfitting(training: Sequence[float], validation: Sequence[float], redraws:
 
 def growth(losses: Sequence[float], ends: Sequence[float]) -> list[Finding]:
     """A slab of time whose residual is far above what it was before; ``losses``: mean squares, one a slab."""
-    worst = int(np.argmax(losses))
-    before = float(np.median(losses[:worst])) if worst else math.inf
-    ratio = math.sqrt(losses[worst] / max(before, _TINY))
+    if len(losses) < 2 or not np.isfinite(losses).all():
+        return []
+    ratios = [math.sqrt(losses[k] / max(float(np.median(losses[:k])), _TINY)) for k in range(1, len(losses))]
+    worst = 1 + int(np.argmax(ratios))
+    ratio = ratios[worst - 1]
     if ratio <= _DOMINATES or math.sqrt(losses[worst]) < _NEGLIGIBLE:
         return []
     return [
         Finding(
             f"slab {worst + 1}, from {ends[worst]:.6g} to {ends[worst + 1]:.6g}",
             f"its residual, {math.sqrt(losses[worst]):.1e}, is {ratio:.0e} times that of earlier slabs",
-            "Give shorter slabs from there on (slabs= takes the times at which they meet) or a larger "
-            "network; where it grew from slab to slab, more points=, four for each parameter.",
+            "Give shorter slabs from there on (slabs= takes the times at which they meet), a larger network, "
+            "or more points=, where it grew from slab to slab.",
         )
     ]
 

@@ -8,10 +8,11 @@ import torch
 
 from ...declare.domain import Array
 from ...residual import Derivative
-from ...residual.residual import Background, Residual
+from ...residual.residual import Residual
 from ...solution.field import Field
+from ..slabs import TOGETHER, Carried
 
-_CHUNK = 16384  # points evaluated at once: bounds the memory of large grids
+_CHUNK = TOGETHER  # points evaluated at once: bounds the memory of large grids
 
 
 class NetworkField(Field):
@@ -22,9 +23,10 @@ class NetworkField(Field):
         self._theta = theta.detach().clone()
 
     @property
-    def background(self) -> Background | None:
-        """What the network's part is added to."""
-        return self._residual.background
+    def carried(self) -> Carried | None:
+        """The state of an earlier slab that the network's part is added to."""
+        background = self._residual.background
+        return background if isinstance(background, Carried) else None
 
     def derivatives(self, points: Array, wanted: Sequence[Derivative]) -> list[Array]:
         pieces = []

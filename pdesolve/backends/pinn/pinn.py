@@ -206,14 +206,14 @@ class PINN(Backend):
         formulation = self._formulate(problem)
         ends = ends_of(self, formulation.problem)
         slab = self._slab(formulation.problem, context, [], ends)
-        residual, rng = slab.residual, context.rng(1)
+        residual = slab.residual
         theta, nothing = residual.start(), NoObjective(residual.shapes)
         state = PINNState(
             theta=theta,
             warm_up=self._warm_up.start(nothing, theta),
             main=self._main(residual).start(nothing, theta),
-            rng=rng,
-            sets=self._draw(residual, rng),
+            rng=context.rng(1),
+            sets=self._first_sets(residual, context),
             weights=self._first_weights(residual),
             compiled=self._wants_compilation(residual, context, len(slab.edges) - 1),
             ends=ends,
@@ -234,9 +234,10 @@ class PINN(Backend):
             state.began = state.context.spent()
         elif not state.slab.is_last and self._is_over(state):
             self._next_slab(state)
+        slab = state.slab.index
         progress = self._step(state)
         state.step += 1
-        state.slab_step += 1
+        state.slab_step = state.slab_step + 1 if state.slab.index == slab else 0  # see `_stuck`
         return progress
 
     def field(self, state: PINNState) -> Field:
@@ -366,7 +367,7 @@ class PINN(Backend):
         self, problem: Problem, context: Context, earlier: list[NetworkField], ends: list[float]
     ) -> Slab:
         residual, index = trial_residual(self, problem, context, earlier, ends), len(earlier)
-        held_out = self._draw(residual, context.rng(2), _HELD_OUT)  # at the same positions on all slabs
+        held_out = self._draw(residual, context.rng(2), _HELD_OUT)
         batch = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return Slab(index, problem, residual, earlier, ends, batch)
 
@@ -434,6 +435,13 @@ class PINN(Backend):
             else:
                 sets.append(PointSet(region.draw(n, rng, "even")))
         return sets
+
+    def _first_sets(self, residual: Residual, context: Context) -> list[PointSet]:
+        """Points before any refresh: on all slabs at the same positions, at which `Carried` knows its values.
+
+        The same holds for held-out points.
+        """
+        return self._draw(residual, context.rng(3))
 
     def _first_weights(self, residual: Residual) -> list[float]:
         """Weight of each active term before any balance, and in the merit."""
@@ -613,7 +621,7 @@ class PINN(Backend):
         state.finished.append(state.theta)
         self._follow(state)
         # The parameters stay: N is about the rate of change of u, which one slab hands on to the next.
-        state.sets = self._draw(state.slab.residual, state.context.rng(1))  # for `Carried`, which remembers
+        state.sets = self._first_sets(state.slab.residual, state.context)
         state.weights = self._first_weights(state.slab.residual)
         state.training, state.validation = [], []
         state.began, state.slab_step, state.failures = state.context.spent(), 0, 0

@@ -39,7 +39,7 @@ def trial_residual(
     part = problem if len(ends) == 2 else during(problem, *ends[index : index + 2])
     background = None
     if earlier:
-        background = Carried(earlier[-1], problem, ends[index], earlier[-1].background)
+        background = Carried(earlier[-1], problem, ends[index], earlier[-1].carried)
     is_periodic = backend.periodicity == "exact"
     program = Program(part, [*part.terms, *([] if is_periodic else periodic_terms(part))])
     ansatz = build_ansatz(part, backend.exact_conditions, carried=index > 0, periodic=is_periodic)
