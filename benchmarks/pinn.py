@@ -182,8 +182,8 @@ CASES: dict[str, Case] = {
     # boundary. With harmonics as features and a Glorot start the error was 23 % after 30 minutes.
     "faithful-r3": Case("convection", 900, 0.03, {**R3_NET, "sampler": "r3"}, {}, **ONE),
     "faithful-r3-fixed": Case("convection", 900, 0.03, {**R3_NET, "sampler": "fixed"}, {}, **ONE),
-    # Differs from Wang et al.: 512 points for a grid of 25,600, new ones with new weights every five steps; 30
-    # minutes for 300,000 steps.
+    # Differs from Wang et al.: 512 points for a grid of 25,600, new ones with new weights every five steps;
+    # 30 minutes for 300,000 steps.
     "faithful-causal": Case("allen-cahn", 1800, 0.1, {**CAUSAL_NET, "sampler": CAUSAL}, {}, **ONE),
     "faithful-causal-without": Case(
         "allen-cahn", 1800, 0.1, {**CAUSAL_NET, "sampler": Uniform(every=5)}, {}, **ONE

@@ -91,6 +91,12 @@ def test_causal_weights_equal_the_formula():
     np.testing.assert_allclose(current.weights, weights[index] * 30 / (4 * counts[index]), rtol=1e-12)
 
 
+def test_weights_that_say_nothing_are_zero_and_not_subnormal():
+    weights = Causal(slices=4, epsilons=(100.0,)).slice_weights(np.array([0.1, 0.1, 0.6, 1.0]), 0)
+    assert weights[:3] == pytest.approx(np.exp([0.0, -10.0, -20.0]))
+    assert weights[3] == 0.0  # exp(-80) is 2e-35, and its square no normal number in single precision
+
+
 def test_stages_end_when_the_least_weight_is_near_one():
     """With L_i = 1e-3 in 5 slices the least weight is exp(-4e-3 ε): above 0.99 for ε below 2.51."""
     sampler, rng = Causal(slices=5, epsilons=(0.1, 1.0, 10.0)), np.random.default_rng(4)
