@@ -126,7 +126,7 @@ class BackendConformance:
         assert all(np.array_equal(first[name], second[name]) for name in first)
 
     def test_a_saved_solution_loads_with_the_same_values(self, tmp_path: Path) -> None:
-        solution = self._solve(steps=max(1, self.steps // 4))
+        solution = self._solve(steps=max(1, self.steps // 4), seed=3)  # which a file must not forget
         loaded = load(solution.save(tmp_path / "u.h5"), self.problem())
         points = self.problem().domain.sample(40, np.random.default_rng(1))
         assert np.array_equal(solution(points), loaded(points))

@@ -196,6 +196,7 @@ class SlabField(Field):
         return result
 
     def arrays(self) -> dict[str, Array]:
-        """Parameters of all slabs, (slabs, p), and the times at which they meet, with both ends."""
-        thetas = np.stack([field.arrays()["theta"] for field in self._fields])
-        return {"theta": thetas, "ends": np.array(self._edges)}
+        """The arrays of all slabs, (slabs, ...), and the times at which they meet, with both ends."""
+        each = [field.arrays() for field in self._fields]
+        stacked = {name: np.stack([arrays[name] for arrays in each]) for name in each[0]}
+        return stacked | {"ends": np.array(self._edges)}

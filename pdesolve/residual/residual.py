@@ -180,6 +180,19 @@ class Residual:
         """Shapes of the tensors that θ consists of, in order."""
         return [tuple(shape) for _, shape, _ in self._shapes]
 
+    def constants(self) -> Tensor:
+        """What the network holds beside θ, (c,): scales, random features. Seeds decide on it, as on θ."""
+        return torch.cat([each.reshape(-1) for each in self._constants()] or [self.tensor([])])
+
+    def set_constants(self, values: Tensor) -> None:
+        """Take up the `constants` of another residual with such a network."""
+        own = self._constants()
+        for each, piece in zip(own, torch.split(values, [each.numel() for each in own]), strict=True):
+            each.copy_(piece.view_as(each))
+
+    def _constants(self) -> list[Tensor]:
+        return [each for each in self.model.network.buffers() if each.is_floating_point()]
+
     # -- batches -----------------------------------------------------------------------------------
 
     def batch(

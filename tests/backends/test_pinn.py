@@ -213,6 +213,25 @@ def test_slabs_resume_and_load(tmp_path):
     assert np.array_equal(pde.load(tmp_path / "u.h5")(points), whole(points))
 
 
+@pytest.mark.parametrize("slabs", [1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"network": "waves", "width": 12},
+        {"network": "readout", "width": 12},
+        {"network": "mlp", "depth": 1, "width": 4, "network_options": {"fourier": 3}},
+        {"network": "separable", "depth": 1, "width": 4},
+    ],
+    ids=lambda options: options["network"],
+)
+def test_random_features_are_saved(options, slabs, tmp_path):
+    """Whatever the seed: features are no parameters, but belong to the answer."""
+    backend = PINN(points=60, slabs=slabs, compile=False, **options)
+    solution = pde.solve(heat(), backend, steps=4, seed=7, progress=False)
+    points = heat().domain.sample(40, np.random.default_rng(0))
+    assert np.array_equal(pde.load(solution.save(tmp_path / "u.h5"))(points), solution(points))
+
+
 def test_slabs_that_were_not_begun_have_no_values():
     backend = PINN(width=6, depth=1, points=50, slabs=3, compile=False)
     state = backend.start(heat(), Context())

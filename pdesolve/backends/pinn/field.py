@@ -36,4 +36,6 @@ class NetworkField(Field):
         return list(torch.cat(pieces, dim=1).double().cpu().numpy())
 
     def arrays(self) -> dict[str, Array]:
-        return {"theta": self._theta.cpu().numpy()}  # in its own dtype, which `PINN.restore` takes up
+        """θ (p,), in its own dtype, which `PINN.restore` takes up, and the constants (c,) of the network."""
+        constants = self._residual.constants().cpu().numpy()
+        return {"theta": self._theta.cpu().numpy()} | ({"constants": constants} if len(constants) else {})

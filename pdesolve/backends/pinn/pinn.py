@@ -257,9 +257,12 @@ class PINN(Backend):
         formulation = self._formulate(problem)
         thetas = np.atleast_2d(theta)
         ends = arrays.get("ends", np.array(edges(formulation.problem, len(thetas)))).tolist()
+        constants = np.atleast_2d(arrays["constants"]) if "constants" in arrays else None
         fields: list[NetworkField] = []
-        for own in thetas:
+        for k, own in enumerate(thetas):
             slab = self._slab(formulation.problem, context, fields, ends)
+            if constants is not None:
+                slab.residual.set_constants(slab.residual.tensor(constants[k]))
             fields = [*fields, NetworkField(slab.residual, slab.residual.tensor(own))]
         return formulation.field(fields[0] if len(slab.edges) == 2 else SlabField(fields, slab.edges))
 
