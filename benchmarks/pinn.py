@@ -125,13 +125,13 @@ CASES: dict[str, Case] = {
         1e-4,
         {"slabs": 40, **WAVES, "width": 600, "harmonics": 32, "points": 1800, **spread(2.0)},
     ),
-    # Fronts form at t ~ 0.08; from then on the error grows 300 times. With 2.3 points for each parameter
-    # instead of four the residual grew by half from slab to slab (seed 10).
+    # Fronts form at t ~ 0.08. Where points are few, what one slab leaves grows in the next: with 2.3 points for
+    # each parameter (seed 10), with four on seed 11 and in a first record (seed 1, lost), not with six.
     "kuramoto-sivashinsky-chaotic": Case(
         "kuramoto-sivashinsky",
         1800,
         1e-2,
-        {"slabs": CHAOTIC, **WAVES, "width": 1000, "harmonics": 96, "points": 4000, **spread(2.0)},
+        {"slabs": CHAOTIC, **WAVES, "width": 1000, "harmonics": 96, "points": 6000, **spread(2.0)},
         {"variant": "chaotic", "T": 0.5},
     ),
     "poisson": Case("poisson", 60, 1e-8, {"depth": 2}),

@@ -50,7 +50,7 @@ def waves(
     Good values: harmonics a little above the highest that the solution holds at the precision wanted: they
     fall off like exp(-k d π) with d the distance, in scaled coordinates, of the nearest complex singularity.
     R = 1.5 to 2 along time, on slabs in which the solution changes by about itself; two or three points for
-    each wave, four where many slabs follow each other: with fewer, what one slab leaves grows in the next.
+    each wave, six where many slabs follow each other: with fewer, what one slab leaves can grow in the next.
 
     | problem                                   | slabs | harmonics | width | R   |
     |-------------------------------------------|-------|-----------|-------|-----|
