@@ -125,8 +125,8 @@ CASES: dict[str, Case] = {
         1e-4,
         {"slabs": 40, **WAVES, "width": 600, "harmonics": 32, "points": 1800, **spread(2.0)},
     ),
-    # Fronts form at t ~ 0.08. Where points are few, what one slab leaves grows in the next: with 2.3 points for
-    # each parameter (seed 10), with four on seed 11 and in a first record (seed 1, lost), not with six.
+    # Fronts form at t ~ 0.08. Where points are few, what one slab leaves grows in the next: with 2.3 points
+    # for each parameter (seed 10), with four on seed 11 and in a first record (seed 1, lost), not with six.
     "kuramoto-sivashinsky-chaotic": Case(
         "kuramoto-sivashinsky",
         1800,
