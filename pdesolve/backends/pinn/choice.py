@@ -59,8 +59,11 @@ _GAUSS_NEWTON = 2500
 _DENSE = 6000
 
 
-_LINEAR = GaussNewton(damping=1e-16, factor=10.0, patience=3, least_gain=0.1)
-"""For networks that are linear in their parameters: undamped at first, and soon over."""
+_LINEAR = GaussNewton(damping=1e-10, factor=10.0, patience=3, least_gain=0.1)
+"""For networks that are linear in their parameters: nearly undamped, and soon over.
+
+Without damping the first step may go to coefficients so large that round-off decides from then on.
+"""
 
 
 def choose_optimizer(
