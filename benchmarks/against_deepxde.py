@@ -6,10 +6,10 @@
 DeepXDE solves three problems with the networks, points and optimisers of its own examples, untuned, in
 float32, in a process of its own. Its seconds run from before its `compile`; evaluations of the error are
 taken out. Then pdesolve solves the same declaration in float64; its seconds hold all set-up. Both are
-measured by the same code, on the same points, seed 0 each; our options for
-Allen-Cahn were chosen with seed 10. ``seconds_to_equal`` is the first time at which
-the error of pdesolve is below the least error that DeepXDE reached, which favours DeepXDE: neither knows
-its error while it runs. ``times_faster`` divides by it the time at which DeepXDE came within 1 % of that.
+measured by the same code, on the same points, seed 0 each; our options for Allen-Cahn were chosen with seed
+10. ``seconds_to_equal`` is the first time at which the error of pdesolve is below the least error that
+DeepXDE reached, which favours DeepXDE: neither knows its error while it runs. ``times_faster`` divides by
+it the time at which DeepXDE came within 1 % of that.
 
 DeepXDE draws in the memory of the process it runs in: it is never imported by pdesolve.
 """

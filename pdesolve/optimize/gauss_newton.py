@@ -144,7 +144,7 @@ class GaussNewton(Optimizer):
             else:
                 falling = False
                 damping *= self.factor
-        if best is None and not is_over:
+        if best is None and not is_over and self.least_gain is not None:
             undamped = system.damped(self.least_damping)
             is_over = self._gains_little(undamped, rows, jacobian, objective.ranks)
         reason = "linearised, the rows promise little more" if is_over else ""

@@ -105,9 +105,8 @@ def test_it_is_over_where_linearised_rows_promise_little(least_gain):
     second = optimizer.step(state, rows)
     assert second.is_over == (least_gain is not None)
     assert ("promise" in second.reason) == second.is_over
-    assert (state.evaluations - before > 5) == (
-        least_gain is None
-    )  # where nothing is gained no search is needed
+    searched = state.evaluations - before > 5
+    assert searched == (least_gain is None)  # where nothing is gained no search is needed
 
 
 def test_a_long_way_of_small_steps_is_not_over():
