@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...residual.objective import mean_squares
-from ...residual.program import derivative_name
+from ...residual.program import LoweredTerm, derivative_name
 from ...residual.residual import Batch, Residual
 from ...solution.finding import Finding
 from .inverse import Evidence, observed
@@ -23,33 +24,49 @@ _TINY = float(np.finfo(np.float64).tiny)
 _NEGLIGIBLE = 1e-10  # root mean square below which nothing dominates
 
 
-def not_finite(residual: Residual, theta: Tensor, batch: Batch) -> list[Finding]:
-    """The first term and point whose residual is not finite, and the derivative that is to blame."""
+@dataclass(frozen=True, eq=False)
+class Ruined:
+    """A term whose residual is not finite at a point (d,)."""
+
+    term: LoweredTerm
+    point: Tensor
+    where: str
+
+
+def first_ruined(residual: Residual, theta: Tensor, batch: Batch) -> Ruined | None:
+    """The first term and point whose residual is not finite; None where all are finite."""
     values = residual.values(theta, batch)
     for group, rows, part in zip(residual.groups, values, batch, strict=True):
         bad = (~torch.isfinite(rows)).nonzero()  # (count, 2): row of the group, point
-        if not len(bad):
-            continue
-        row, index = bad[0].tolist()
-        term, point = residual.terms[group[row]], part.points[index]
-        problem = residual.program.problem
-        at = zip(problem.coordinates, point.tolist(), strict=True)
-        where = ", ".join(f"{c.name} = {value:.6g}" for c, value in at)
-        found = residual.derivatives(theta, point[None], term.derivatives)
-        ordered = sorted(zip(term.derivatives, found, strict=True), key=lambda pair: sum(pair[0][1]))
-        blown = [d for d, value in ordered if not bool(torch.isfinite(value).all())]
-        digits = str(residual.dtype).removeprefix("torch.")
-        if blown:
-            order = sum(blown[0][1])
-            culprit = f"{derivative_name(problem, blown[0])} (a derivative of order {order}) is not finite"
-        else:
-            culprit = "its derivatives are finite, what the equation makes of them is not"
-        remedy = "Check the expression for roots, logarithms or quotients of what may vanish there"
-        if residual.dtype != torch.float64:
-            remedy += "; use dtype='float64'"
-        what = f"not finite at {where} in {digits}: {culprit}"
-        return [Finding(term.name, what, f"{remedy}; a smaller learning rate may avoid such values.")]
-    return []
+        if len(bad):
+            row, index = bad[0].tolist()
+            point = part.points[index]
+            at = zip(residual.program.problem.coordinates, point.tolist(), strict=True)
+            where = ", ".join(f"{c.name} = {value:.6g}" for c, value in at)
+            return Ruined(residual.terms[group[row]], point, where)
+    return None
+
+
+def not_finite(residual: Residual, theta: Tensor, batch: Batch) -> list[Finding]:
+    """The first term and point whose residual is not finite, and the derivative that is to blame."""
+    first = first_ruined(residual, theta, batch)
+    if first is None:
+        return []
+    term = first.term
+    found = residual.derivatives(theta, first.point[None], term.derivatives)
+    ordered = sorted(zip(term.derivatives, found, strict=True), key=lambda pair: sum(pair[0][1]))
+    blown = [d for d, value in ordered if not bool(torch.isfinite(value).all())]
+    if blown:
+        name, order = derivative_name(residual.program.problem, blown[0]), sum(blown[0][1])
+        culprit = f"{name} (a derivative of order {order}) is not finite"
+    else:
+        culprit = "its derivatives are finite, what the equation makes of them is not"
+    remedy = "Check the expression for roots, logarithms or quotients of what may vanish there"
+    if residual.dtype != torch.float64:
+        remedy += "; use dtype='float64'"
+    digits = str(residual.dtype).removeprefix("torch.")
+    what = f"not finite at {first.where} in {digits}: {culprit}"
+    return [Finding(term.name, what, f"{remedy}; a smaller learning rate may avoid such values.")]
 
 
 def plateau(validation: Sequence[float], every: int) -> list[Finding]:

@@ -44,12 +44,12 @@ from .balance import EVERY as BALANCE_EVERY
 from .balance import Balance, balanced
 from .checks import check_options
 from .choice import OPTIMIZERS, OPTION_KINDS, SAMPLERS, choose_optimizer
+from .collocation import even_points, first_points, point_weights, refresh_points
 from .field import NetworkField
 from .formulation import Formulation, FormulationError
 from .inverse import Evidence, evidence, observation_weights, observed, parameter_intervals
 from .lagrangian import lagrangian
 from .pace import ends_of
-from .regions import TermRegion
 from .samplers import Fixed, PointSet, Sampler
 from .scales import mismatched_scales
 from .state import PINNState, Slab
@@ -341,17 +341,10 @@ class PINN(Backend):
         """The first term and point whose residual is not finite."""
         self._follow(state)
         residual = state.slab.residual
-        batch = residual.batch([points.points for points in state.sets], self._weights(state))
-        for group, values, part in zip(
-            residual.groups, residual.values(state.theta, batch), batch, strict=True
-        ):
-            bad = (~torch.isfinite(values)).nonzero()  # (count, 2): row of the group, point
-            if len(bad):
-                row, index = bad[0].tolist()
-                names = (c.name for c in residual.program.problem.coordinates)
-                point = part.points[index].tolist()
-                where = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, point, strict=True))
-                return f"{residual.terms[group[row]].name!r} at {where}"
+        batch = residual.batch([points.points for points in state.sets])
+        ruined = doctor.first_ruined(residual, state.theta, batch)
+        if ruined is not None:
+            return f"{ruined.term.name!r} at {ruined.where}"
         return "the gradient of the loss (all residuals are finite)"
 
     # -- set-up ------------------------------------------------------------------------------------
@@ -370,7 +363,7 @@ class PINN(Backend):
         self, problem: Problem, context: Context, earlier: list[NetworkField], ends: list[float]
     ) -> Slab:
         residual, index = trial_residual(self, problem, context, earlier, ends), len(earlier)
-        held_out = self._draw(residual, context.rng(2), _HELD_OUT)
+        held_out = even_points(residual, _HELD_OUT, context.rng(2))
         batch = residual.batch([points.points for points in held_out], self._first_weights(residual))
         return Slab(index, problem, residual, earlier, ends, batch)
 
@@ -425,26 +418,13 @@ class PINN(Backend):
         equations = sum(term.term.is_equation for term in residual.terms)
         return min(6000, max(600, 4 * residual.start().numel() // max(equations, 1)))
 
-    def _draw(self, residual: Residual, rng: np.random.Generator, n: int | None = None) -> list[PointSet]:
-        """Points of each group: of equations by the sampler (or ``n`` even ones), of conditions even ones."""
-        sets = []
-        for group in residual.groups:
-            term = residual.terms[group[0]].term
-            region = TermRegion(term, residual.program.problem.domain)
-            if not term.is_equation:
-                sets.append(PointSet(region.draw(n or self.points_boundary, rng, "even")))
-            elif n is None:
-                sets.append(self._sampler(residual).start(region, self._interior(residual), rng))
-            else:
-                sets.append(PointSet(region.draw(n, rng, "even")))
-        return sets
-
     def _first_sets(self, residual: Residual, context: Context) -> list[PointSet]:
         """Points before any refresh: on all slabs at the same positions, at which `Carried` knows its values.
 
         The same holds for held-out points.
         """
-        return self._draw(residual, context.rng(3))
+        sampler, inside = self._sampler(residual), self._interior(residual)
+        return first_points(residual, sampler, inside, self.points_boundary, context.rng(3))
 
     def _first_weights(self, residual: Residual) -> list[float]:
         """Weight of each active term before any balance, and in the merit."""
@@ -458,20 +438,10 @@ class PINN(Backend):
             for i, weight in observation_weights(found, residual).items():
                 state.weights[i] = min(weight, self.condition_weight)
 
-    def _weights(self, state: PINNState) -> list[float | Array]:
-        """Weight of each active term, or of each of its points where a sampler gives multipliers."""
-        residual = state.slab.residual
-        result: list[float | Array] = [*state.weights]
-        for group, points in zip(residual.groups, state.sets, strict=True):
-            for i in group:
-                if residual.terms[i].term.is_equation:
-                    each = points.weights
-                    result[i] = state.weights[i] * (1.0 if each is None else each / len(points.points))
-        return result
-
     def _use_points(self, state: PINNState) -> None:
         residual = state.slab.residual
-        batch = residual.batch([points.points for points in state.sets], self._weights(state))
+        weights = point_weights(residual, state.sets, state.weights)
+        batch = residual.batch([points.points for points in state.sets], weights)
         ranks = state.context.ranks
         blocks = ranks.share(residual.blocks(batch, multiple=ranks.count))
         if self.network in LINEAR and self._keeps_points(residual) and AffineObjective.fits(residual, blocks):
@@ -526,15 +496,7 @@ class PINN(Backend):
     def _refresh(self, state: PINNState, optimizer: Optimizer, moments: Any) -> None:
         """Let the sampler change points and weights of the equations; go on with what the optimiser knows."""
         residual = state.slab.residual
-        for g, (group, points) in enumerate(zip(residual.groups, state.sets, strict=True)):
-            term = residual.terms[group[0]].term
-            if term.is_equation:
-
-                def values(at: Array, g: int = g) -> Array:
-                    return residual.group_values(state.theta, g, at)
-
-                region = TermRegion(term, residual.program.problem.domain)
-                self._sampler(residual).refresh(points, region, values, state.rng)
+        refresh_points(residual, state.theta, self._sampler(residual), state.sets, state.rng)
         self._reweigh(state)
         self._use_points(state)
         optimizer.restart(moments, state.slab.objective)
