@@ -112,6 +112,8 @@ class Run:
         error = None
         if self.step == 0:
             self._keep_best()  # so that there is a good state to return from the very start
+        elif self.step % MEASURE_EVERY == 0:
+            self._lose_patience()  # where an earlier run did; a longer patience goes on
         while self.status is None:
             if self.context.ranks.first(interrupted.is_set()):
                 self.status = Status.INTERRUPTED

@@ -22,11 +22,13 @@ def test_a_training_ends_where_the_error_no_longer_falls(
 ) -> None:
     """A rate that is far too large makes all states worse than the first one, which is kept."""
     wild = pde.FNO(**SMALL, learning_rate=1.0, warm_up=0.0)
-    arguments: dict[str, Any] = {"steps": 1000, "progress": False}
+    arguments: dict[str, Any] = {"steps": 1000, "progress": False, "checkpoint": tmp_path / "half"}
     ended = pde.train(burgers, wild, data, tmp_path / "a", patience=100, **arguments)
     known = ended.card().training
     assert known["status"] == "STAGNATED" and "patience 100" in known["message"]
     assert known["steps"] - known["answer_step"] == 100
+    again = pde.train(burgers, wild, data, tmp_path / "a", patience=100, **arguments).card().training
+    assert (again["status"], again["steps"]) == ("STAGNATED", known["steps"])
     with pytest.raises(PDESolveError, match="patience"):
         pde.train(burgers, wild, data, tmp_path / "b", patience=0, **arguments)
 
