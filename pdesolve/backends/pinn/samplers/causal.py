@@ -33,7 +33,8 @@ class Causal(Sampler):
     stage is done (``finished``): then earlier slices no longer hold back later ones, and training may end.
 
     Too small an ε has no effect, too large a one leaves the front where it is; scale the equations to order
-    one. Good values: 32 slices (100 for Allen-Cahn), ε = 0.01 .. 100 with Adam; JAX-PI takes ε = 1 alone.
+    one. The sum grows with N: N and ε belong together. Good values: 32 slices (100 for Allen-Cahn),
+    ε = 0.01 .. 100 with Adam; JAX-PI takes ε = 1 alone.
     Weights that move at every step suit Adam; quasi-Newton methods want them frozen for ``every`` of 100 and
     more; Gauss-Newton methods take them as scales of rows, though time slabs are simpler.
 
