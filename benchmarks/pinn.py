@@ -7,8 +7,8 @@ Each case solves one entry of the catalogue with seeds 0, 1 and 2 in float64. Th
 the call of `solve` on: set-up, compilation and training; the measurement of errors is left out. The options
 of a case were chosen with seed 10. ``asked`` is the error that the case should stay below.
 
-Cases named ``faithful-…`` have the networks, optimisers, weights and precision of the papers, one seed or two,
-and a quarter or half of an hour; what differs from a paper is said beside them.
+Cases named ``faithful-…`` have the networks, optimisers, weights and precision of the papers, one seed or
+two, and a quarter or half of an hour; what differs from a paper is said beside them.
 """
 
 from __future__ import annotations
