@@ -33,6 +33,7 @@ from pdesolve.backends.pinn.bandit import (
     interface_error,
 )
 from pdesolve.benchmarks.records import Record, run_cases
+from pdesolve.solution.references import resolve_reference
 
 BUDGET = 30.0
 PLAYED, JUDGED = 24, 5
@@ -118,8 +119,7 @@ def train(family: str, context: Sequence[float], stages: Sequence[Arm]) -> tuple
         rewards.append(-float(np.log10(interface_error(problem, options, field) + 1e-12)))  # type: ignore[arg-type]
     points = problem.domain.grid(201).points
     assert problem.reference is not None
-    f = sp.lambdify(problem.coordinates, problem.substitute(problem.reference.expressions[0]), "numpy")
-    exact = f(*points.T)
+    exact = np.asarray(resolve_reference(problem.reference, problem).values(points)).reshape(-1)
     error = float(np.linalg.norm(field.values(points, 1)[:, 0] - exact) / np.linalg.norm(exact))
     return rewards, error
 
