@@ -99,7 +99,7 @@ ADAM = {
 }
 R3_NET = {**ADAM, "network": released_mlp, "periodicity": "rows", "points": 1000, "points_boundary": 512}
 CAUSAL_NET = {**ADAM, "width": 128, "harmonics": 10, "symmetry": False}
-# ε Σ L_k as with the authors' ε = 100 on 100 slices.
+# The sum over slices makes this about the authors' ε = 100 on 100 slices.
 CAUSAL = Causal(every=5, slices=32, epsilons=(300.0,))
 CAUSAL_REDRAWN = replace(CAUSAL, redraw=1)
 CHAOTIC = (0.01, 0.02, 0.03, 0.04, *(round(0.05 + 0.0025 * k, 4) for k in range(180)))
